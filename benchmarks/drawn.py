@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-NAMES = ("results", "retrieval", "thresholds", "compare")
+FORMER = ("results", "retrieval", "thresholds", "compare")  # have a counterpart in a former tree
 PATIENCE = 3000  # milliseconds that an answer may take
 REST = 250  # milliseconds without a change after which an answer is complete
 PICTURE = ("canvas.av-picture-canvas", "data-drawn")
 THRESHOLD = (".av-strip .av-threshold", "aria-valuenow")
+DRAWN = (".av-explorer", "data-drawn")
+CLOUD = ("canvas.av-cloud-marks", "data-drawn")
 
 # Starts the clock at every event, and stops it at the frame after a change of an attribute of one
 # element, or of anything outside of the controls (`watched` null).
@@ -144,6 +146,39 @@ class Explorer:
         handle.press("ArrowRight" if turn % 8 < 4 else "ArrowLeft")
 
 
+def pressing(selector: str) -> Move:
+    """Return what moves a slider by a key, to and fro."""
+
+    def move(explorer: Explorer, turn: int) -> None:
+        slider = explorer.root.locator(selector).first
+        slider.press("ArrowRight" if turn % 8 < 4 else "ArrowLeft")
+
+    return move
+
+
+def choosing(selector: str) -> Move:
+    """Return what chooses the next entry of a list."""
+
+    def move(explorer: Explorer, turn: int) -> None:
+        select = explorer.root.locator(f"{selector} select").first
+        select.select_option(index=(turn + 1) % select.locator("option").count())
+
+    return move
+
+
+def clicking(selector: str) -> Move:
+    """Return what clicks elements one after the other, or places of the only one."""
+
+    def move(explorer: Explorer, turn: int) -> None:
+        found = explorer.root.locator(selector)
+        box = found.nth(turn % found.count()).bounding_box()
+        x = (37 * turn + 20) % max(1, int(box["width"] - 8)) + 4
+        y = (61 * turn + 30) % max(1, int(box["height"] - 8)) + 4
+        found.nth(turn % found.count()).click(position={"x": x, "y": y}, force=True)
+
+    return move
+
+
 Move = Callable[[Explorer, int], None]
 # Explorer -> action -> how it is done, and what answers it where explorers draw themselves
 IMAGES: dict[str, tuple[Move, tuple[str, str]]] = {
@@ -164,6 +199,33 @@ ACTIONS: dict[str, dict[str, tuple[Move, tuple[str, str]]]] = {
     },
     "thresholds": {"threshold": (Explorer.threshold, THRESHOLD), **IMAGES},
     "compare": {**PICKS, **IMAGES},
+    "layers": {
+        "weight": (pressing(".av-weight input"), PICTURE),
+        "fusion": (choosing(".av-join"), PICTURE),
+        **PICKS,
+        **IMAGES,
+    },
+    "pro": {
+        "limit": (pressing(".av-pro [role=slider] >> nth=0"), DRAWN),
+        "rate": (pressing(".av-pro [role=slider] >> nth=1"), DRAWN),
+        "region": (clicking("button.av-next-region"), DRAWN),
+        **IMAGES,
+    },
+    "coreset": {
+        "size": (pressing(".av-size input"), CLOUD),
+        "point": (clicking("canvas.av-cloud-marks"), CLOUD),
+        "training image": (clicking(".av-stepper button.av-next"), PICTURE),
+    },
+    "deviations": {"step": (clicking(".av-waterfall [role=button]"), DRAWN)},
+    "tables": {
+        "cell": (clicking(".av-cell-table td"), DRAWN),
+        "paper": (choosing(".av-paper"), DRAWN),
+    },
+    "desk": {
+        **PICKS,
+        "threshold": (Explorer.threshold, THRESHOLD),
+        **IMAGES,
+    },
 }
 
 

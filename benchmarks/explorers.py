@@ -6,19 +6,15 @@
     python -m benchmarks.explorers retrieval compare --old ../former   # beside those of a commit
     python -m benchmarks.explorers --files               # and exported pages of six categories
 
-Explorers that draw themselves (results, retrieval, thresholds, compare) are measured by
-`benchmarks.drawn`. Of the others a control is moved as a person would (choose the next option,
-press an arrow key on a slider or an image, click); the clock, the page's own, runs from the event
-to the first frame in which the kernel's answer is seen: another picture, another status line, or
-that work has begun; for what never asks the kernel, such as opacity, to the next drawing. Each is
-moved `--repeats` times, one after the other has settled.
+`benchmarks.drawn` says what is done and which change answers it. Explorers that drew themselves
+from 21 on have no counterpart there in a former working tree: its own `benchmarks.explorers`
+measures those.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -30,7 +26,6 @@ from benchmarks import drawn
 os.environ.setdefault("ADVIZ_PROGRESS", "0")
 
 BROWSER = Path(__file__).resolve().parents[1] / "tests" / "browser"
-TARGET = 0.3  # seconds, 95th percentile
 
 PREPARE = """import numpy as np
 from dataclasses import replace
@@ -41,26 +36,15 @@ features = {n: (backbone.extract(c.train), backbone.extract(c.test)) for n, c in
 methods = {"SPADE": SPADE(layers=(8, 16), k_images=10), "PaDiM": PaDiM(layers=(8, 16)),
            "PatchCore": PatchCore(coreset=0.02)}
 found = {n: {m: d.fit(train).predict(test) for m, d in methods.items()} for n, (train, test) in features.items()}"""
-# In the order in which they are displayed, each with a name of its own
-DRAWN = """
-from IPython.display import display
-shown = {}
-for name in NAMES:
-    shown[name] = getattr(explore, name)(categories, found)
-    display(shown[name])
-for view in shown.values():
-    getattr(view, "wait", lambda: None)()"""
 BUILT_IN = ("bottle", "brick", "capsule", "hex_nut", "mesh", "transistor")
-EXPLORERS = {
-    "layers": "explore.layers(categories, found)",
+OF_IMAGES = "view = explore.{}(categories, found)\nview.wait()\nview"
+# Explorers that are made otherwise
+MADE = {
     "coreset": """train, test = features["capsule"]
 fitted = {s: PatchCore(coreset=0.1, sampler=s).fit(train) for s in ("greedy", "random")}
 budgets = [0.001, 0.01, 0.1]
 predictions = {s: d.predict_coreset_sizes(test, budgets) for s, d in fitted.items()}
 view = explore.coreset(categories["capsule"], {s: d.trace_ for s, d in fitted.items()}, predictions)
-view.wait()
-view""",
-    "pro": """view = explore.pro(categories, found)
 view.wait()
 view""",
     "deviations": """steps = {"official": PatchCore.preset("paper").differences("official")}
@@ -91,168 +75,15 @@ for name in book.names:
             images, measured = {"scores": rng.random(100).tolist()}, {"seconds": seconds, "model_bytes": 2**20}
             write(sweep.ExperimentResult(one, {"digest": "0"}, values, {}, images, {}, curves, measured), book.folder)
 view = explore.tables(book)
-view.paper, view.table, view.cell = "patchcore", "S1", ("PatchCore, coreset=1%", "screw")
+view.paper, view.table = "patchcore", "S1"
 view""",
 }
-
-CONTROLS = "slider dropdown label button checkbox toggle-buttons text".split()
-# Watches everything of an explorer but its controls, which change at once.
-WATCH = """([root, controls]) => {
-  window.advizTimes = { start: performance.now() };
-  for (const kind of ['change', 'click', 'keydown', 'pointerup'])
-    document.addEventListener(kind, () => { window.advizTimes = { start: performance.now() }; }, true);
-  window.advizObserver?.disconnect();
-  window.advizObserver = new MutationObserver(list => {
-    const times = window.advizTimes;
-    times.last = performance.now();
-    for (const { target, type } of list) {
-      if ((target.closest ? target : target.parentElement)?.closest(controls)) continue;
-      const name = type === 'attributes' ? 'drawn' : 'answered';
-      requestAnimationFrame(() => { times[name] ??= performance.now(); });
-    }
-  });
-  window.advizObserver.observe(root, { subtree: true, childList: true, characterData: true, attributes: true,
-    attributeFilter: ['data-drawn'] });
-}"""
-# Resolves, when nothing has changed for a while, to the milliseconds from the event to the answer,
-# or null.
-ANSWER = """async patience => {
-  const pause = time => new Promise(done => setTimeout(done, time));
-  const times = window.advizTimes;
-  while (!times.answered && performance.now() < times.start + patience) await pause(5);
-  while (times.last && performance.now() - times.last < 300) await pause(50);
-  const end = times.answered ?? times.drawn;
-  return end ? end - times.start : null;
-}"""
-# Ms to wait for the kernel; longer answers are counted as this long where something was drawn
-PATIENCE = 1500
-
-
-def controls(root: Any) -> list[tuple[str, str]]:
-    """Return (name, kind) of an explorer's controls that can be used, as found on the page."""
-    kinds = {
-        "cell": "table.adviz-grid",  # before the table is another, perhaps of one cell
-        "select": ".widget-dropdown",
-        "slider": ".widget-slider",
-        "button": "button.widget-button",
-        "checkbox": ".widget-checkbox",
-        "toggle": ".widget-toggle-buttons",
-        "canvas": "canvas.adviz-overlay, canvas.adviz-scatter",
-    }
-    found = []
-    for kind, selector in kinds.items():
-        for element in root.locator(selector).all():
-            name = element.evaluate(
-                "e => [...(e.closest('[class*=adviz-]') || e).classList].filter(c => c.startsWith('adviz-'))[0] || ''"
-            )
-            if (
-                element.is_visible()
-                and name not in ("", "adviz-stop")
-                and (name, kind) not in found
-            ):
-                found.append((name, kind))
-    return found
-
-
-def move(root: Any, name: str, kind: str, turn: int) -> bool:
-    """Use a control once; return whether it could be used."""
-    element = root.locator(f".{name}").first
-    if not element.is_visible() or element.locator("[disabled]").count():
-        return False
-    if kind == "select":
-        select = element.locator("select")
-        count = select.locator("option").count()
-        if count < 2:
-            return False
-        at = select.evaluate("s => s.selectedIndex")
-        select.select_option(index=(at + 1) % count)
-    elif kind == "slider":
-        handle = element.locator(".noUi-handle").first
-        now, least, most = (
-            float(handle.get_attribute(f"aria-value{part}") or 0) for part in ("now", "min", "max")
-        )
-        if least == most:
-            return False
-        handle.press("ArrowLeft" if now >= most or (turn % 2 and now > least) else "ArrowRight")
-    elif kind == "checkbox":
-        element.locator("input").click()
-    elif kind == "toggle":
-        buttons = element.locator("button")
-        buttons.nth(turn % buttons.count()).click()
-    elif kind == "button":
-        if element.is_disabled():
-            return False
-        element.click()
-    elif kind == "cell":
-        cells = element.locator("td:not(:empty)")
-        cells.nth((7 * turn + 3) % cells.count()).click()
-    else:
-        box = element.bounding_box()
-        place = {
-            "x": (37 * turn + 20) % int(box["width"] - 4) + 2,
-            "y": (61 * turn + 30) % int(box["height"] - 4) + 2,
-        }
-        element.click(position=place)
-    return True
-
-
-def measure(page: Any, root: Any, repeats: int) -> dict[tuple[str, str], list[float]]:
-    """Return control -> seconds of each move."""
-    page.browser.evaluate(
-        WATCH, [root.element_handle(), ",".join(f".widget-{name}" for name in CONTROLS)]
-    )
-    times: dict[tuple[str, str], list[float]] = {}
-    page.browser.wait_for_timeout(1000)  # until the modules of widgets are loaded
-    for name, kind in controls(root):
-        for turn in range(repeats):
-            root.scroll_into_view_if_needed()
-            page.browser.evaluate("() => { window.advizTimes = { start: performance.now() }; }")
-            if not move(root, name, kind, turn):
-                break
-            answer = page.browser.evaluate(ANSWER, PATIENCE)
-            if answer is not None:
-                times.setdefault((name, kind), []).append(answer / 1000)
-        first = root.locator(f".{name} select").first
-        if kind == "select" and first.is_visible() and first.is_enabled():
-            first.select_option(index=0)
-            page.browser.evaluate(ANSWER, PATIENCE)
-    return times
-
-
-def report(explorer: str, times: dict[tuple[str, str], list[float]]) -> None:
-    """Print a row for every control, and one for all of them."""
-    rows = {
-        f"{name.removeprefix('adviz-')} ({kind})": found for (name, kind), found in times.items()
-    }
-    rows["all"] = [value for found in times.values() for value in found]
-    for name, found in rows.items():
-        worst = statistics.quantiles(found, n=20)[-1] if len(found) > 1 else found[0]
-        verdict = "yes" if worst <= TARGET else "**no**"
-        print(
-            f"| {explorer} | {name} | {len(found)} | {statistics.median(found):.3f} | {worst:.3f} | {verdict} |"
-        )
-
-
-def other_explorers(lab: Any, browser: Any, names: list[str], repeats: int) -> None:
-    """Print a table of every control of explorers that the kernel draws."""
-    from conftest import opened
-    from lab_server import write_notebook
-
-    print("| explorer | control | moves | median s | p95 s | within 0.3 s |")
-    print("|---|---|---:|---:|---:|---|", flush=True)
-    for name in names:
-        write_notebook(lab.folder, f"{name}.ipynb", PREPARE, EXPLORERS[name])
-        with opened(lab, browser) as page:
-            run(page, f"{name}.ipynb")
-            root = page.find(".jp-OutputArea-output:has(.adviz-status)").last
-            report(name, measure(page, root, repeats))
-            sys.stdout.flush()
 
 
 def drawn_explorers(
     lab: Any, browser: Any, names: list[str], repeats: int, former: Path | None
 ) -> None:
-    """Print a table of what explorers that draw themselves take, and those of former code."""
+    """Print a table of what explorers take, and those of former code."""
     from conftest import opened
     from lab_server import write_notebook
 
@@ -263,8 +94,10 @@ def drawn_explorers(
     print(drawn.HEAD, flush=True)
     for way, source in sources.items():
         for name in names:
+            if way == "before" and name not in drawn.FORMER:
+                continue
             file = f"{way}_{name}.ipynb"
-            write_notebook(lab.folder, file, source, f"NAMES = [{name!r}]{DRAWN}")
+            write_notebook(lab.folder, file, source, MADE.get(name, OF_IMAGES.format(name)))
             with opened(lab, browser) as page:
                 run(page, file)
                 selector = ".av-explorer"
@@ -310,7 +143,7 @@ def run(page: Any, file: str) -> None:
 def main() -> None:
     """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = [*drawn.NAMES, *EXPLORERS]
+    known = list(drawn.ACTIONS)
     parser.add_argument("explorers", nargs="*", help=f"some of: {' '.join(known)}; none = all")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument(
@@ -322,9 +155,6 @@ def main() -> None:
     if unknown:
         parser.error(f"expected some of {' '.join(known)}, got {' '.join(unknown)}")
     wanted = chosen.explorers or ([] if chosen.files else known)
-    others = [name for name in wanted if name in EXPLORERS]
-    own = [name for name in wanted if name in drawn.NAMES]
-
     sys.path.insert(0, str(BROWSER))
     from conftest import LAUNCH, browser_path
     from lab_server import running_lab
@@ -345,10 +175,7 @@ def main() -> None:
         home = folder / "lab"
         home.mkdir()
         lab = stack.enter_context(running_lab(home))
-        if own:
-            drawn_explorers(lab, browser, own, chosen.repeats, former)
-        if others:
-            other_explorers(lab, browser, others, chosen.repeats)
+        drawn_explorers(lab, browser, wanted, chosen.repeats, former)
 
 
 if __name__ == "__main__":
