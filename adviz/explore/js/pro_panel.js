@@ -131,7 +131,7 @@ function linesOf(part, overlaps, chosen, defects) {
  * The curve, the definitions and the regions. What is predicted anomalous is filled in the picture.
  * @param {import("./types").ImageFrame} frame
  */
-export function proPanel({ change }) {
+export function proPanel({ change, dense }) {
   const read = reader();
   const lines = memo(linesOf);
   /** @type {Now} */
@@ -288,7 +288,7 @@ export function proPanel({ change }) {
         frames: chosen.map(({ box }) => ({ box, text: "" })),
         dashed: threshold,
         level: threshold,
-        pixel: get("picked").length ? given.pixel : null, // no need to show the peak
+        pixel: dense || get("picked").length ? given.pixel : null, // alone, no need to show the peak
       };
     },
     /** A pick in a region chooses it. @param {import("./types").Values} values */

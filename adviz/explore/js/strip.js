@@ -15,7 +15,7 @@ const LINE = 20; // height of a line of labels above the rows
 const AXIS = 40; // height of the axis with its labels
 const ROW = 30; // least height of a row
 const SWARM = 36; // the farthest that a dot lies from the middle of its row
-const DENSE = { row: 22, swarm: 11, space: 4 }; // the same where there is little room, and between rows
+const FEW = 4; // rows: where there is little room, more of them are lower
 const REACH = 12; // from a dot within which it is hit
 const GRAB = 7; // from the threshold's line within which it is
 const COARSE = 20; // steps of a key with Alt or Shift
@@ -49,9 +49,10 @@ export function rowsOf(defects) {
  * @param {boolean} [dense] whether there is little room
  */
 export function stripLayout(scores, defects, others, width, measure = textWidth, dense = false) {
-  const { row, swarm: farthest, space } = dense ? DENSE : { row: ROW, swarm: SWARM, space: 10 };
   const wide = Math.max(220, width);
   const groups = rowsOf(defects);
+  const part = Math.min(1, FEW / groups.length);
+  const [row, farthest, space] = dense ? [22 * part, 11 * part ** 2, 4 * part] : [ROW, SWARM, 10];
   const texts = groups.map(({ name, members }) => `${name} (${members.length})`);
   const widest = Math.min(wide * 0.3, 180);
   const left = Math.min(widest, Math.max(0, ...texts.map(measure))) + 18;
