@@ -19,14 +19,14 @@ import adviz
 PACKAGE = Path(adviz.__file__).parent
 # Where the public functions are: what users have as `adviz.<name>`, and two rooms' modules.
 MODULES = (
-    "_support.archive core.coreset core.maps core.neighbors data detectors explore explore.widgets metrics "
+    "_support.archive core.coreset core.maps core.neighbors data detectors explore metrics "
     "plots sweep tables"
 ).split()
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PARSER = doctest.DocTestParser()
 # The only public names without an example, and why.
 VIEWS = {  # no user makes one: the function in lower case does, and has the example
-    *("CompareView", "CoresetView", "DeviationsView", "LayersView", "ProView"),
+    *("CompareView", "CoresetView", "Desk", "DeviationsView", "LayersView", "ProView", "Story"),
     *("ResultsView", "RetrievalView", "TablesView", "ThresholdsView", "TrainingView"),
 }
 WITHOUT = {"explore": VIEWS}

@@ -8,11 +8,15 @@ from typing import Any
 import traitlets
 from traitlets import Bool, Int, List, TraitError, Unicode
 
+from adviz.core import CoresetTrace
 from adviz.data import Category
 from adviz.explore.compare.view import CompareView
+from adviz.explore.coreset.bank import Bank
+from adviz.explore.coreset.source import points_part
 from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.image_explorer import ImageExplorer
-from adviz.explore.kit.packing import names_of
+from adviz.explore.kit.packing import names_of, part_key
+from adviz.explore.kit.source import Source
 from adviz.explore.pro.view import ProView
 from adviz.explore.results import ResultsView
 from adviz.explore.retrieval.view import Channels, RetrievalView
@@ -27,6 +31,7 @@ VIEWS: dict[str, type[ImageExplorer]] = {
     "compare": CompareView,
     "thresholds": ThresholdsView,
     "pro": ProView,
+    "bank": RetrievalView,
 }
 
 
@@ -38,16 +43,19 @@ def desk(
     channels: Mapping[str, Channels] | None = None,
     units: Mapping[str, str] | None = None,
     gate: Mapping[str, float] | None = None,
+    traces: CoresetTrace | Mapping[str, CoresetTrace] | None = None,
 ) -> Desk:
     """Lay several explorers out as one workspace: a pick in any of them moves all.
 
     Parameters
     ----------
     categories, predictions: as for `explore.results`.
-    views: "results", "retrieval", "compare", "thresholds", "pro", in their order; () = those that
-        say something about these predictions. A person adds and removes them by hand.
+    views: "results", "retrieval", "compare", "thresholds", "pro", "bank", in their order; () =
+        those that say something about these predictions. A person adds and removes them by hand.
     channels, units: as for `explore.retrieval`.
     gate: as for `explore.thresholds`.
+    traces: what a fitted PatchCore kept (``detector.trace_``), of several categories by name; the
+        view "bank" lights the entries that an image matches.
 
     Returns
     -------
@@ -55,7 +63,7 @@ def desk(
 
     Raises
     ------
-    ValueError: as the explorers.
+    ValueError: as the explorers, or a trace of another category.
     traitlets.TraitError: an unknown view.
 
     Examples
@@ -68,7 +76,9 @@ def desk(
     >>> view.export("desk.html")
     PosixPath('desk.html')
     """
-    return Desk(categories, predictions, views, channels=channels, units=units, gate=gate)
+    return Desk(
+        categories, predictions, views, channels=channels, units=units, gate=gate, traces=traces
+    )
 
 
 class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
@@ -114,6 +124,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
         channels: Mapping[str, Channels] | None = None,
         units: Mapping[str, str] | None = None,
         gate: Mapping[str, float] | None = None,
+        traces: CoresetTrace | Mapping[str, CoresetTrace] | None = None,
     ) -> None:
         # The constructors of the views take different things: theirs are done here one by one
         self._channels = dict(channels or {})
@@ -121,18 +132,36 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
         self._seen = set()
         self._begins_later = False
         self._wanted = list(views)
+        if isinstance(traces, CoresetTrace):
+            traces = {next(iter(Source.of(categories, predictions).categories)): traces}
+        self._traces = dict(traces or {})
         options = {
+            "banks": list(self._traces),
             "channels": list(self._channels),
             "units": dict(units or {}),
             "gate": self._seconds,
         }
         ImageExplorer.__init__(self, categories, predictions, options=options)
+        self._add_banks()
         self._check_seconds()
         self._count_skipped()
         self.views = self._wanted or self.views
         self._follow()
         self.observe(self._enter_views, "views")
         self._enter_views()
+
+    def _add_banks(self) -> None:
+        """Let the source make the points of memory banks."""
+        unknown = [name for name in self._traces if name not in self.source.categories]
+        if unknown:
+            known = ", ".join(self.source.categories)
+            raise ValueError(f"expected traces of {known}, got one of {', '.join(unknown)}")
+        banks = {}
+        for name, trace in self._traces.items():
+            category = self.source.categories[name]
+            banks[name] = Bank({trace.sampler: trace}, category.test, len(category.train))
+        if banks:
+            self.source.add("points", lambda key: points_part(banks[names_of(key)[1]]))
 
     # state
 
@@ -165,6 +194,10 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
         if unknown or len(set(names)) < len(names):
             raise TraitError(
                 f"views must be some of {', '.join(VIEWS)}, each once, got {', '.join(names)}"
+            )
+        if "bank" in names and not self._traces:
+            raise TraitError(
+                "the view bank needs traces=, such as the trace_ of a fitted PatchCore"
             )
         return names
 
@@ -229,6 +262,8 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView):
         views = self._exported_views()
         if "thresholds" in views:
             keys += self.source.keys(kinds=OF_ALL)
+        if "bank" in views:
+            keys += [part_key("points", name) for name in self._traces]
         if "retrieval" not in views:
             keys = [key for key in keys if names_of(key)[1] != "train"]
         return list(dict.fromkeys(keys))

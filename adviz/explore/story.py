@@ -38,7 +38,8 @@ def story(desk: Desk, steps: Sequence[Step]) -> Story:
     >>> desk = explore.desk(category, prediction)
     >>> def is_high(desk):
     ...     return desk.prediction.score[desk.image] >= desk.threshold
-    >>> told = explore.story(desk, [("This one is predicted anomalous.", {"image": 20}, is_high)])
+    >>> highest = {"image": int(prediction.score.argmax())}
+    >>> told = explore.story(desk, [("It is predicted anomalous.", highest, is_high)])
     >>> told.check()
     """
     return Story(desk, steps)

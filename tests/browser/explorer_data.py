@@ -18,7 +18,7 @@ def features(split, rng):
 
 
 def prepared():
-    """Return {category: Category} and {category: {detector: Prediction}}."""
+    """Return {category: Category}, {category: {detector: Prediction}} and PatchCore's traces."""
     rng = np.random.default_rng(0)
     detectors = {
         "SPADE": SPADE(layers=("layer2",), image_layers=("layer4",), k_images=5),
@@ -28,6 +28,7 @@ def prepared():
     }
     found_categories = {}
     found = {}
+    kept = {}
     for name in ("mesh", "hex_nut"):
         whole = data.demo(name)
         test = whole.test.subset(range(0, len(whole.test), 4))
@@ -36,7 +37,8 @@ def prepared():
         new = features(category.test, rng)
         found_categories[name] = category
         found[name] = {label: one.fit(old).predict(new) for label, one in detectors.items()}
-    return found_categories, found
+        kept[name] = detectors["PatchCore"].trace_
+    return found_categories, found, kept
 
 
-categories, predictions = prepared()
+categories, predictions, traces = prepared()

@@ -35,7 +35,8 @@ class OnDesk(Driven):
 
 
 def desk(views=tuple(VIEWS)):
-    return explore.desk(explorer_data.categories, explorer_data.predictions, views)
+    made = explorer_data
+    return explore.desk(made.categories, made.predictions, views, traces=made.traces)
 
 
 @pytest.fixture(scope="module")

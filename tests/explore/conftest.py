@@ -47,6 +47,28 @@ def predictions(category):
     return {name: one.fit(old).predict(new) for name, one in detectors.items()}
 
 
+@pytest.fixture(scope="module")
+def fitted(category):
+    """PatchCore, and its prediction of the test images."""
+    rng = np.random.default_rng(1)
+    old, new = (
+        Features({"layer": rng.random((count, 4, 8, 8), np.float32)}, image_size=(32, 32))
+        for count in (len(category.train), len(category.test))
+    )
+    detector = PatchCore(layers=("layer",), coreset=0.5, neighbors=3).fit(old)
+    return detector, {"PatchCore": detector.predict(new)}
+
+
+@pytest.fixture
+def trace(fitted):
+    return fitted[0].trace_
+
+
+@pytest.fixture
+def banked(fitted):
+    return fitted[1]
+
+
 @pytest.fixture
 def desk(category, predictions):
     found = explore.desk(category, predictions)

@@ -17,6 +17,8 @@ from adviz.explore.thresholds.view import ThresholdsView
 COUNT = 6  # test images
 SECONDS = 20
 
+ALL = [name for name in VIEWS if name != "bank"]  # which needs a trace
+
 # --- which views
 
 
@@ -143,7 +145,7 @@ def test_predictions_are_computed_when_a_view_needs_them(category, predictions):
 # --- pictures and files
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", ALL)
 def test_the_first_view_is_drawn_for_paper(desk, view):
     desk.views = [view]
     desk.wait(SECONDS)
@@ -159,7 +161,7 @@ def test_the_first_view_is_drawn_for_paper(desk, view):
         (["compare"], {"numbers", "disagreement"}, {"train", "guess"}),
         (["thresholds"], {"pixels", "maps"}, {"train", "numbers"}),
         (["pro"], {"regions"}, {"train", "numbers", "guess"}),
-        (list(VIEWS), {"train", "numbers", "maps", "regions"}, set()),
+        (ALL, {"train", "numbers", "maps", "regions"}, set()),
     ],
 )
 def test_a_file_holds_what_its_views_ask_for(desk, views, there, missing):
@@ -170,6 +172,25 @@ def test_a_file_holds_what_its_views_ask_for(desk, views, there, missing):
     assert there <= kinds
     assert not missing & kinds
     assert any(names_of(key)[1] == "train" for key in keys) == ("retrieval" in views)
+
+
+def test_a_bank_is_a_view_where_its_trace_is_given(category, trace, banked, desk, tmp_path):
+    view = explore.desk(category, banked, ["retrieval", "bank"], traces=trace)
+    points = view.part(f"points/{category.name}")
+    assert len(points["x"]) == len(trace.points)
+    assert f"points/{category.name}" in view.export_keys()
+    found = view.part(f"found/{category.name}/PatchCore/0")
+    grid = trace.grid[1]
+    bank = set(zip(trace.image.tolist(), trace.location.tolist(), strict=True))
+    matched = zip(found["image"].ravel().tolist(), found["location"].ravel().tolist(), strict=True)
+    assert grid > 0
+    assert set(matched) <= bank
+    assert view.export(tmp_path / "desk.html").exists()
+    view.close()
+    with pytest.raises(TraitError, match="needs traces="):
+        desk.views = ["bank"]
+    with pytest.raises(ValueError, match="expected traces of nut, got one of screw"):
+        explore.desk(category, banked, traces={"screw": trace})
 
 
 def test_it_is_exported(desk, tmp_path):

@@ -12,7 +12,7 @@ ROOM = Path(explore.__file__).parent
 FOLDERS = {path.parent.name for path in ROOM.glob("*/view.py") if path.parent.name != "kit"}
 MODULES = {path.stem for path in ROOM.glob("*.py") if path.stem != "__init__"}
 # What an explorer shows by another
-ON_A_DESK = {"compare", "pro", "results", "retrieval", "thresholds"}
+ON_A_DESK = {"compare", "pro", "results", "retrieval", "thresholds", "coreset"}
 BUILT_ON = {"why": {"retrieval"}, "desk": ON_A_DESK, "story": ON_A_DESK | {"desk"}}
 SCRIPT = """
 import sys
@@ -40,13 +40,13 @@ def test_importing_an_explorer_loads_no_other_and_its_function_stays(name):
     kind, *loaded = result.stdout.split()
     assert kind == "function"
     assert name in loaded
-    assert set(loaded) <= {name, "kit", "widgets"} | BUILT_ON.get(name, set())
+    assert set(loaded) <= {name, "kit"} | BUILT_ON.get(name, set())
 
 
 def test_an_import_from_another_room_loads_no_explorer():
-    """The report uses the counts of errors and the pictures, which are no explorer's own."""
+    """The report uses the counts of errors, which are no explorer's own."""
     script = (
-        "import sys; from adviz.explore import address, first_threshold, outcome, theme, wrong;"
+        "import sys; from adviz.explore import Embedded, first_threshold, outcome, wrong;"
         "print(*(module for module in sys.modules if module.startswith('adviz.explore.')))"
     )
     result = subprocess.run(

@@ -80,22 +80,6 @@ def strings(path):
     )
 
 
-def labels():
-    """Return the labels that the guide's last table lists."""
-    lines = GUIDE[GUIDE.index("| control | labels |") :].splitlines()[2:]
-    return {text.strip() for line in lines for text in line.split("|")[2].split(",")}
-
-
-def labels_in_scripts():
-    """Return the labels of the guide that stand in the explorers' scripts as texts."""
-    text = "\n".join(path.read_text(encoding="utf-8") for path in JAVASCRIPT.glob("*.js"))
-    return {label for label in labels() if f'"{label}"' in text}
-
-
-def test_every_label_of_the_guide_is_in_the_scripts():
-    assert labels() - labels_in_scripts() == set()
-
-
 @every
 def test_the_explorers_of_the_browser_share_one_frame_and_style(views, name):
     view = views[name]

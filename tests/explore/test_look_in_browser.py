@@ -6,7 +6,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 JAVASCRIPT = ROOT / "adviz/explore/js"
 GUIDE = (ROOT / "docs/visual-language.md").read_text(encoding="utf-8")
-CONTROL = re.compile(r'\b(?:select|slider|checkbox|button|textField)\(\s*"[\w-]+",\s*"([^"]+)"')
+CONTROL = re.compile(
+    r'\b(?:select|slider|checkbox|button|textField|choice)\(\s*"[\w-]+",\s*"([^"]+)"'
+)
 
 
 def table(head):

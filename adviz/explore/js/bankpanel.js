@@ -59,8 +59,9 @@ export function bankPanel({ change, store }) {
     else if ("picked" in given) pick(given.picked);
   }, tip, { selects: false });
   const words = h("p");
+  const nothing = h("p.av-note");
   const title = h("h2", {}, "memory bank: entries that this image matches");
-  const node = h("section.av-bank-panel", {}, title, scatter.node, words);
+  const node = h("section.av-bank-panel", {}, title, nothing, scatter.node, words);
   const matched = memo(matches);
   const lit = memo((/** @type {Int32Array} */ all) => [...new Set(all)].filter((row) => row >= 0));
   const levels = memo((/** @type {number} */ count) => new Uint16Array(count));
@@ -98,10 +99,13 @@ export function bankPanel({ change, store }) {
    */
   function draw(next, shown, width) {
     now = next;
-    points = store.get(partKey("points", now.category));
+    const known = now.options.banks.includes(now.category);
+    points = known ? store.get(partKey("points", now.category)) : null;
     const { found } = now;
-    node.hidden = !points || !found?.grid;
-    if (!points || !found || node.hidden) return;
+    const none = !known || (found !== null && !found.grid);
+    nothing.textContent = none ? "There is no memory bank of this category, or this detector has none." : "";
+    for (const one of [scatter.node, words]) one.hidden = none || !points;
+    if (!points || !found?.grid) return;
     rows = matched(shown.part, found.cells[0] * found.cells[1], points);
     again = () => draw(now, shown, width);
     const bright = lit(rows);

@@ -1,5 +1,6 @@
 // Several explorers as one workspace on one state: the picture large, beside it the views that were chosen.
 
+import { bankPanel } from "./bankpanel.js";
 import { checkbox, button } from "./controls.js";
 import { ORDERS, comparePanel } from "./compare.js";
 import { imageExplorer, initialize } from "./images.js";
@@ -30,6 +31,7 @@ const PANELS = {
   compare: comparePanel,
   thresholds: thresholdsPanel,
   pro: proPanel,
+  bank: bankPanel,
 };
 const BELOW = "thresholds"; // stands beside the chart of scores where panes are many
 const GAP = 16; // CSS pixels between columns
@@ -171,7 +173,8 @@ function build(frame) {
  * @param {import("./types").Model} model
  */
 function offered(model) {
-  const names = Object.keys(PANELS);
+  const { banks = [] } = model.get("options") ?? {};
+  const names = Object.keys(PANELS).filter((name) => name !== "bank" || banks.length);
   if (!model.get("options")?.exported) return names;
   const steps = model.get("steps") ?? [];
   const there = [...model.get("views"), ...steps.flatMap((/** @type {any} */ { state }) => state.views)];
