@@ -15,11 +15,6 @@ def notebook(shared_page):
     return shared_page.run_all("04_reverse_distillation.ipynb", seconds=600)
 
 
-def view(page, title):
-    """Return the status line of the first view whose status matches."""
-    return page.find(".adviz-status").filter(has_text=title).first
-
-
 @pytest.mark.usefixtures("screenshot")
 def test_every_cell_ran_without_error(notebook):
     errors = [
@@ -42,9 +37,18 @@ def test_the_curve_has_grown_to_its_end(shared_page):
 
 @pytest.mark.usefixtures("notebook", "screenshot")
 def test_the_layers_maps_follow_the_image(shared_page):
-    line = view(shared_page, "transistor")
+    line = shared_page.find(".av-status").filter(has_text="transistor").first
     line.scroll_into_view_if_needed()
-    position, count = map(int, re.search(r"image (\d+) of (\d+)", line.text_content()).groups())
-    name, step = (".adviz-next", 1) if position < count else (".adviz-previous", -1)
-    shared_page.changes(shared_page.find(name).first.click, number=1)  # the first is the curve
-    expect(line).to_contain_text(f"image {position + step} of {count}")
+    explorer = line.locator("xpath=ancestor::div[contains(@class, 'av-explorer')]")
+    counter = explorer.locator(".av-counter")
+    position, count = map(int, re.findall(r"\d+", counter.text_content()))
+    name, step = ("next", 1) if position < count else ("previous", -1)
+    fused = explorer.locator("canvas.av-picture-canvas")
+    before = int(fused.get_attribute("data-drawn"))
+    explorer.locator(f"button.av-{name}").click()
+    expect(counter).to_have_text(f"{position + step} of {count}")
+    shared_page.browser.wait_for_function(
+        "([canvas, before]) => Number(canvas.dataset.drawn) > before",
+        arg=[fused.element_handle(), before],
+    )
+    expect(line).to_contain_text("fusion")
