@@ -4,7 +4,7 @@
 from adviz.plots.colours import THRESHOLD_COLOUR as THRESHOLD_COLOUR
 from adviz.plots.colours import heat, overlay, shared_limits, signed_heat
 from adviz.plots.comparison import comparison_row, score_scatter
-from adviz.plots.coreset import coreset_figure, coreset_size_chart, position_on_axis
+from adviz.plots.coreset import coreset_figure, coreset_size_chart
 from adviz.plots.curve_sheet import curve_sheet
 from adviz.plots.curves import CURVE_KINDS as CURVE_KINDS
 from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
@@ -58,7 +58,6 @@ __all__ = [
     "panel_grid",
     "patch_strip",
     "picture_groups",
-    "position_on_axis",
     "precision_recall_figure",
     "pro_figure",
     "pro_page",

@@ -65,21 +65,6 @@ def coreset_size_chart(
     return figure
 
 
-def position_on_axis(count: float, limits: tuple[float, float]) -> float:
-    """Return where a coreset size lies on a small chart, as a fraction of the figure's width.
-
-    Examples
-    --------
-    >>> limits = (1, 10_000)
-    >>> left, middle, right = (plots.position_on_axis(size, limits) for size in (1, 100, 10_000))
-    >>> round(middle - left, 6) == round(right - middle, 6)
-    True
-    """
-    low, high = np.log(_axis_ends(limits))
-    position = (np.log(count) - low) / (high - low)  # of the axes' width
-    return float(LEFT + position * (WIDTH - LEFT - RIGHT)) / WIDTH
-
-
 @takes_arrays
 def coreset_figure(
     plane: np.ndarray,

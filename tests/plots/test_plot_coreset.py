@@ -41,14 +41,6 @@ def test_a_sampler_without_values_keeps_the_others_as_they_are(panel):
     assert to_hex(line.get_color()).upper() == plots.curve_style(1)[0] == style.VERMILLION
 
 
-@pytest.mark.parametrize("coreset_size", [1, 7, 100])
-def test_the_share_of_the_axis_is_where_the_budget_is_drawn(coreset_size, panel):
-    figure = plots.coreset_size_chart(CURVES, "radius", limits=LIMITS, coreset_size=coreset_size)
-    figure.draw_without_rendering()
-    x = panel(figure, "radius").transData.transform((coreset_size, 1))[0] / figure.bbox.width
-    assert abs(plots.position_on_axis(coreset_size, LIMITS) - x) < 1e-6
-
-
 def test_the_static_picture_shows_rings_curves_and_a_legend(panel, printed, inside):
     chosen = np.array([3, 7, 9])
     charts = {"covering radius": CURVES, "image AUROC": CURVES, "PRO": CURVES}
