@@ -107,6 +107,11 @@ class Detector:
         return tuple(self.layers)
 
     @property
+    def depends_on_seed(self) -> bool:
+        """Whether another `seed` could give another result; equal experiments run once."""
+        return hasattr(self, "seed")
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What `fit` found out, as far as it is numbers, texts and tuples: name -> value."""
         return facts_of(self)

@@ -82,10 +82,11 @@ class Experiment:
         if self.size is not None:
             object.__setattr__(self, "size", checked_size("size", self.size))
         named.check(self.detector)
-        if hasattr(self.detector, "seed"):
+        has_seed = hasattr(self.detector, "seed")
+        if self.shots is None and not getattr(self.detector, "depends_on_seed", has_seed):
+            object.__setattr__(self, "seed", 0)  # so that equal experiments are one
+        if has_seed:
             object.__setattr__(self, "detector", dataclasses.replace(self.detector, seed=self.seed))  # type: ignore[type-var]
-        elif self.shots is None:
-            object.__setattr__(self, "seed", 0)  # nothing depends on it
         object.__setattr__(self, "backbones", tuple(self.backbones))
 
     def facts(self) -> dict[str, Any]:

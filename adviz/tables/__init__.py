@@ -8,7 +8,7 @@ from adviz.tables.claims import Checked, Claims, plan_claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
 from adviz.tables.paper_values import NAMES, values
-from adviz.tables.setting import Setting, available_setting, reduced
+from adviz.tables.setting import Setting, available_setting, built_in, reduced
 from adviz.tables.table import Cell, Table, plan
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Table",
     "ablation",
     "available_setting",
+    "built_in",
     "compare",
     "plan",
     "plan_claims",

@@ -36,6 +36,12 @@ UNTRAINED: tuple[TableRow, ...] = (
     ("PaDiM", NETWORK),
     ("PaDiM", f"{NETWORK};weights=random"),
 )
+# The authors' code, where their tables' text is "paper"
+PUBLIC_CODE: tuple[TableRow, ...] = tuple(
+    ("PatchCore", f"coreset={percentage}%;preset=official") for percentage in (25, 10, 1)
+)
+# The loss as in the text: a vector for each position, not one for the whole map
+TEXT: tuple[TableRow, ...] = (("RD4AD", "preset=paper"),)
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,18 @@ ABLATIONS = {
         title="image size and neighbourhood (the numbers of Fig. S4)",
         table="",
         rows=RESOLUTION,
+    ),
+    "public code": Ablation(
+        paper="patchcore",
+        title='as in the text, and as in the authors\' code (preset "official")',
+        table="1",
+        rows=PUBLIC_CODE,
+    ),
+    "loss": Ablation(
+        paper="rd",
+        title='as in the authors\' code, and as in the text (preset "paper"): the loss by position',
+        table="1",
+        rows=TEXT,
     ),
     "random backbone": Ablation(
         paper="patchcore",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,12 @@ def named_networks(variant: str) -> list[str]:
     return parsed(variant).get("backbone", NETWORK).split("+")
 
 
+def compares_networks(variants: Iterable[str]) -> bool:
+    """Return whether table rows name several networks."""
+    named = {parsed(variant).get("backbone", "") for variant in variants} - {""}
+    return len(named) > 1
+
+
 def _geometry(name: TableName, dataset: str, method: str, side: int, setting: Setting) -> Geometry:
     """Return the images' geometry in a paper.
 
@@ -190,7 +196,7 @@ def _patchcore(options: dict[str, str], dataset: str) -> Detector:
         changed["sampler"] = sampler
     if side := options.pop("neighborhood", ""):
         changed["patch_size"] = int(side)
-    return dataclasses.replace(PatchCore.preset("paper"), **changed)
+    return dataclasses.replace(PatchCore.preset(options.pop("preset", "paper")), **changed)
 
 
 def _distillation(options: dict[str, str], dataset: str) -> Detector:
@@ -201,7 +207,8 @@ def _distillation(options: dict[str, str], dataset: str) -> Detector:
         changed["bottleneck"] = BOTTLENECKS[bottleneck]
     if layer_maps := options.pop("maps", ""):
         changed["map_layers"] = _strides(layer_maps.replace("M", ""))  # "M2+M3" -> (8, 16)
-    return dataclasses.replace(ReverseDistillation.preset("official"), **changed)
+    preset = ReverseDistillation.preset(options.pop("preset", "official"))
+    return dataclasses.replace(preset, **changed)
 
 
 # Method -> a function of (options, data set), which takes the options that it knows

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adviz.data import Geometry, classes
+from adviz.data import CATEGORIES, Geometry, classes
+from adviz.detectors import ReverseDistillation
 from adviz.sweep import DEMO, MAGNETIC_TILES, SHANGHAITECH, folder_of
 
 # The papers' names -> timm's, with the weights that torchvision published first (IMAGENET1K_V1).
@@ -20,16 +21,18 @@ NETWORKS = {
     "resnext101": "resnext101_32x8d.tv_in1k",
     "densenet201": "densenet201.tv_in1k",
 }
-# Stand-ins that work offline: three networks of growing size.
+# Stand-ins that work offline: the smallest network, whose weights come with adviz, for the papers'
+# usual one, and three of growing size where a table is about networks.
 OFFLINE = {
     "resnet18": "efficientnet_lite0",
     "resnet50": "efficientnet_lite1",
     "resnet101": "efficientnet_lite2",
     "wide_resnet50": "efficientnet_lite0",
     "wide_resnet101": "efficientnet_lite1",
-    "resnext101": "efficientnet_lite2",
+    "resnext101": "efficientnet_lite0",
     "densenet201": "efficientnet_lite2",
 }
+OFFLINE_COMPARED = {"wide_resnet50": "efficientnet_lite2"}
 TEXTURES = frozenset({"carpet", "grid", "leather", "tile", "wood"})
 OBJECTS = (
     "bottle",
@@ -45,6 +48,7 @@ OBJECTS = (
 )
 # In the papers' order: textures first
 MVTEC = (*sorted(TEXTURES), *OBJECTS)
+SEEDS = (0, 1, 2)  # of the results that come with adviz
 MVTEC_FOLDER = "mvtec"  # below the folder of the data sets
 CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the same everywhere
 ONE_CLASS = (*CLASSED, "caltech256")
@@ -94,6 +98,7 @@ class Setting:
         no experiments, and the table says so.
     categories: data set -> its categories (or classes), in the order of the columns.
     networks: the papers' names of networks -> ours.
+    compared_networks: where a table that compares networks has others of ours than elsewhere.
     scale: factor on all sides of images (224, 256, 280, ...), which are rounded to multiples of 32.
     seeds: of every experiment that depends on one.
     shots: which numbers of training images of Table S5 are done; None = the paper's.
@@ -111,6 +116,7 @@ class Setting:
     folders: Mapping[str, str] = field(default_factory=lambda: dict(PAPER_FOLDERS))
     categories: Mapping[str, Sequence[str]] = field(default_factory=paper_categories)
     networks: Mapping[str, str] = field(default_factory=lambda: NETWORKS)
+    compared_networks: Mapping[str, str] = field(default_factory=dict)
     scale: float = 1.0
     seeds: tuple[int, ...] = (0,)
     shots: tuple[int, ...] | None = None
@@ -138,6 +144,30 @@ class Setting:
         return Geometry(side, crop=crop)
 
 
+def built_in(categories: Sequence[str] = CATEGORIES, seeds: Sequence[int] = SEEDS) -> Setting:
+    """Return a setting on the built-in data at a real size, whose results come with adviz.
+
+    All test images of all categories, at the papers' image sizes, with the networks that come with
+    adviz (`OFFLINE`), and three seeds where chance enters. Only the student of reverse distillation
+    is smaller, and trained for fewer epochs: `ReverseDistillation.preset("cpu")`.
+
+    Examples
+    --------
+    >>> setting = tables.built_in()
+    >>> len(setting.categories["mvtec_ad"]), setting.geometry(224, crop=True).size
+    (6, 224)
+    """
+    small = ReverseDistillation.preset("cpu").differences("official")
+    return Setting(
+        folders={"mvtec_ad": DEMO},
+        categories={"mvtec_ad": tuple(categories)},
+        networks=OFFLINE,
+        compared_networks=OFFLINE_COMPARED,
+        seeds=tuple(seeds),
+        options={"ReverseDistillation": {name: ours for name, (ours, _) in small.items()}},
+    )
+
+
 def reduced(
     categories: Sequence[str] = ("bottle", "mesh"), every: int = 4, scale: float = 0.5
 ) -> Setting:
@@ -155,6 +185,7 @@ def reduced(
         folders={"mvtec_ad": DEMO},
         categories={"mvtec_ad": tuple(categories)},
         networks=OFFLINE,
+        compared_networks=OFFLINE_COMPARED,
         scale=scale,
         shots=(1, 5, 16),
         every=every,

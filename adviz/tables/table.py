@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adviz._support import got
 from adviz.metrics import PRO_DEFINITIONS
 from adviz.sweep import Experiment
-from adviz.tables.methods import Configuration, configuration
+from adviz.tables.methods import Configuration, compares_networks, configuration
 from adviz.tables.paper_values import TableName, ValueKey, table_name, values
 from adviz.tables.setting import NO_PROTOCOL, TEXTURES, Setting
 
@@ -184,6 +185,9 @@ def plan_rows(
 ) -> Table:
     """Return a table of rows in the form of `values`, in which unprinted values are NaN."""
     setting = setting or Setting()
+    if compares_networks(rows["variant"]):
+        networks = {**setting.networks, **setting.compared_networks}
+        setting = dataclasses.replace(setting, networks=networks)
     # A table row is one method in one variant, on one data set
     groups = rows.groupby(["dataset", "method", "variant"], sort=False)
     cells: list[Cell] = []

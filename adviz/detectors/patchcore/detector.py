@@ -187,6 +187,12 @@ class PatchCore(Detector):
                 f"{self.reweight_neighbors}"
             )
 
+    @property
+    def depends_on_seed(self) -> bool:
+        """A bank of all patches is the same for every seed, but for the order of its entries."""
+        is_whole = self.coreset == 1 and self.sampler != "proxies" and self.presample is None
+        return not (is_whole and self.index == "flat")
+
     @all_or_nothing
     def fit(self, features: Features) -> PatchCore:
         """Build the memory bank from the patches of the training images.

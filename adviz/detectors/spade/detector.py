@@ -142,6 +142,11 @@ class SPADE(Detector):
             )
 
     @property
+    def depends_on_seed(self) -> bool:
+        """Only random galleries are drawn; approximate search learns from a sample."""
+        return self.gallery == "random" or self.search == "ivfpq"
+
+    @property
     def layers_read(self) -> tuple[int | str, ...]:
         """The layers of both stages."""
         return (*self.layers, *self.image_layers)

@@ -1,0 +1,72 @@
+"""Make the results of the papers' tables on the built-in data, which come with adviz.
+
+    python -m benchmarks.table_results FOLDER [--seeds 0 1 2] [--papers spade patchcore rd]
+
+All experiments of all tables, figures, ablations and claims in `tables.built_in()` take many hours
+on two cores. Each is a file in FOLDER as soon as it is complete; a run that was stopped goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from adviz import sweep, tables
+from adviz.sweep import Experiment
+
+PAPERS = ("spade", "patchcore", "rd")
+
+
+def experiments_of(paper: str, setting: tables.Setting) -> list[Experiment]:
+    """Return what all that is made of a paper needs, tables first."""
+    plans: list[tables.Table] = [
+        tables.plan(name.paper, name.table, setting) for name in tables.NAMES if name.paper == paper
+    ]
+    plans += [
+        tables.ablation(name, setting)
+        for name, content in tables.ABLATIONS.items()
+        if content.paper == paper
+    ]
+    experiments: list[Experiment] = []
+    for plan in plans:
+        experiments += plan.experiments
+    for figure in tables.FIGURES:
+        if figure.paper == paper:
+            experiments += tables.plan_figure(paper, figure.table, setting).experiments
+    experiments += tables.plan_claims(paper, setting).experiments
+    return list(dict.fromkeys(experiments))
+
+
+def run(experiments: Iterable[Experiment], folder: Path) -> None:
+    """Do what has no result in the folder, and say how far it is."""
+    todo = list(experiments)
+    done = 0
+    start = time.monotonic()
+
+    def watch(experiment: Experiment, error: str) -> None:
+        nonlocal done
+        done += 1
+        minutes = (time.monotonic() - start) / 60
+        print(f"{done} of {len(todo)}, {minutes:.1f} min: {experiment!r} {error}", flush=True)
+
+    print(sweep.run(todo, folder, watch=watch))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("folder", type=Path, help="of the results")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[*tables.built_in().seeds])
+    parser.add_argument("--papers", nargs="+", default=PAPERS, choices=PAPERS)
+    options = parser.parse_args(arguments)
+    for seed in options.seeds:
+        setting = tables.built_in(seeds=(seed,))
+        for paper in options.papers:
+            run(experiments_of(paper, setting), options.folder)
+
+
+if __name__ == "__main__":
+    main()
