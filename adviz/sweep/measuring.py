@@ -263,6 +263,7 @@ def evaluation_of(
         )
         reasons |= dict.fromkeys(PIXEL_METRICS, reason)
     regions: dict[str, list[float]] = {}
+    images_pro: list[float | None] = [None] * len(split)
     if "pro" in reasons:
         values |= dict.fromkeys(OTHER_PROS, math.nan)
         reasons |= dict.fromkeys(OTHER_PROS, reasons["pro"])
@@ -271,8 +272,13 @@ def evaluation_of(
         for name, definition in OTHER_PROS.items():
             values[name] = metrics.pro(maps, masks, definition, valid=valid)
         region_curves = metrics.region_curves(maps, masks, valid=valid)
-        for name in ("area", "integral", "auroc"):
+        for name in ("image", "area", "integral", "auroc"):
             regions[name] = getattr(region_curves, name).tolist()
+        for place in sorted(set(regions["image"])):
+            image = slice(place, place + 1)
+            counted = None if valid is None else valid[image]
+            # The one image's own curve, whose mean over the images is "pro_per_image"
+            images_pro[place] = metrics.pro(maps[image], masks[image], "global-200", valid=counted)
     return {
         "metrics": values,
         "reasons": reasons,
@@ -281,6 +287,7 @@ def evaluation_of(
             "labels": split.labels.tolist(),
             "defects": split.defects,
             "scores": prediction.score.tolist(),
+            "pro": images_pro,
         },
         "regions": regions,
         "curves": {name: _thin(curve) for name, curve in result.curves.items()},

@@ -38,9 +38,10 @@ class ExperimentResult:
         says why. PRO comes in all definitions: "pro", "pro_200" and "pro_per_image", up to a false
         positive rate of 0.3.
     reasons: metric -> why it is undefined.
-    images: "ids", "labels", "defects" and "scores" of the N test images.
-    regions: "area" (pixels), "integral" (of its own PRO curve) and "auroc" of every anomalous
-        region; may be empty.
+    images: "ids", "labels", "defects", "scores" and "pro" (per image; None without anomalous
+        pixels) of the N test images.
+    regions: "image" (its index), "area" (pixels), "integral" (of its own PRO curve) and "auroc" of
+        every anomalous region; may be empty.
     curves: name -> (x, y), thinned for display.
     measured: what may differ from run to run: "seconds", "bytes", "versions", "machine".
     path: its file; None = nowhere.

@@ -39,6 +39,12 @@ def test_a_row_is_what_the_library_says(tmp_path):
     assert row.images["scores"] == prediction.score.tolist()
     assert row.images["ids"] == test.ids
     assert np.mean(row.regions["integral"]) == pytest.approx(row.metrics["pro"], abs=1e-12)
+    pro_by_image = [value for value in row.images["pro"] if value is not None]
+    assert len(pro_by_image) == sum(row.images["labels"])
+    assert np.mean(pro_by_image) == pytest.approx(row.metrics["pro_per_image"], abs=1e-12)
+    area, auroc = np.array(row.regions["area"]), np.array(row.regions["auroc"])
+    assert np.average(auroc, weights=area) == pytest.approx(row.metrics["pixel_auroc"], abs=1e-12)
+    assert {test.labels[image] for image in row.regions["image"]} == {1}
     assert row.facts["digest"] == backbone.digest
     assert row.facts["bank_size_"] == len(detector.bank_)
     assert row.measured["model_bytes"] >= detector.bank_.nbytes
