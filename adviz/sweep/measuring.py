@@ -274,7 +274,7 @@ def evaluation_of(
         region_curves = metrics.region_curves(maps, masks, valid=valid)
         for name in ("image", "area", "integral", "auroc"):
             regions[name] = getattr(region_curves, name).tolist()
-        for place in sorted(set(regions["image"])):
+        for place in np.unique(region_curves.image).tolist():
             image = slice(place, place + 1)
             counted = None if valid is None else valid[image]
             # The one image's own curve, whose mean over the images is "pro_per_image"
