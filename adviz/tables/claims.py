@@ -23,6 +23,7 @@ from adviz.tables.cell_results import LABELS as METRIC_LABELS
 from adviz.tables.cell_results import FilledCell
 from adviz.tables.comparison import STYLES, compare
 from adviz.tables.figures.coreset_example import covering_radii
+from adviz.tables.methods import OURS
 from adviz.tables.paper_values import (
     PAPERS,
     UNCERTAIN,
@@ -296,17 +297,21 @@ def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
     """Return the values of a claim as a table, without cells that the claim does not name."""
     name = TableName(claim.paper, key, claim.sentence, "claim")
     table = plan_rows(name, printed_values(claim.paper, claim.experiment_keys), setting, pro)
-    # On other data a table gets a cell for every category, also for those not named
+    # On other data a table gets a cell for every category, also for those not named, and cells
+    # of printed values
     keys = set(claim.experiment_keys)
-    return dataclasses.replace(
-        table, cells=tuple(cell for cell in table.cells if cell.value_key in keys)
-    )
+    cells = [cell for cell in table.cells if cell.value_key in keys]
+    if not table.setting.uses_paper_data:
+        cells = [cell for cell in cells if cell.data or cell.method not in OURS]
+    return dataclasses.replace(table, cells=tuple(cells))
 
 
 def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResult]) -> Verdict:
     """Check a claim on our results and on the printed values."""
     cells = compare(table, results).filled
-    our_values = {filled.cell.value_key: _our_value(filled) for filled in cells}
+    our_values = {
+        filled.cell.value_key: _our_value(filled, table.setting.uses_paper_data) for filled in cells
+    }
     if any(value_key.metric == COVERING for value_key in claim.keys):
         our_values |= _covering_values()
     # What a setting leaves out, such as some numbers of shots, is no part of the claim there
@@ -322,7 +327,10 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
     for filled in cells:
         used |= {result.experiment: result for result in filled.results}
     missing = len(set(table.experiments) - set(used))
-    our_texts = [_inequality_text(claim, on_ours), _why_unknown(cells, missing, on_ours)]
+    our_texts = [
+        _inequality_text(claim, on_ours),
+        _why_unknown(cells, our_values, missing, on_ours),
+    ]
     return Verdict(
         key=key,
         claim=claim,
@@ -340,10 +348,10 @@ def _is_left_out(filled: FilledCell) -> bool:
     return filled.cell.reason.startswith("left out")
 
 
-def _our_value(filled: FilledCell) -> float:
+def _our_value(filled: FilledCell, uses_paper_data: bool) -> float:
     if not filled.cell.experiments:
         # A method that is not ours: its printed value, on the paper's data alone
-        return filled.cell.printed
+        return filled.cell.printed if uses_paper_data else NAN
     return NAN if filled.missing else filled.ours
 
 
@@ -423,7 +431,10 @@ def _source(claim: Claim) -> str:
 
 
 def _why_unknown(
-    cells: Iterable[FilledCell], missing: int, checked: list[CheckedInequality]
+    cells: Iterable[FilledCell],
+    our_values: Mapping[ValueKey, float],
+    missing: int,
+    checked: list[CheckedInequality],
 ) -> str:
     """Return why nothing, or not everything, can be said; "" where all is known."""
     if missing:
@@ -431,7 +442,7 @@ def _why_unknown(
     reasons = {
         filled.cell.reason
         for filled in cells
-        if np.isnan(filled.cell.printed) and not _is_left_out(filled)
+        if np.isnan(our_values[filled.cell.value_key]) and not _is_left_out(filled)
     }
     if reasons - {""}:
         return "; ".join(sorted(reasons - {""}))

@@ -14,7 +14,7 @@ from traitlets import TraitError
 from adviz import explore, sweep, tables
 from adviz._support import progress
 from adviz.explore.kit.packing import packed
-from adviz.explore.tables.layout import SHOWS, laid_out, texts_of
+from adviz.explore.tables.shown import SHOWS, texts_of
 from adviz.explore.tables.waiting import Waiting
 from adviz.sweep import running
 from adviz.sweep.results import write
@@ -542,11 +542,12 @@ def test_methods_that_are_not_ours_can_be_left_out(printed):
 
 
 def test_other_data_than_the_papers_say_so(view):
-    assert not view.others
-    view.others = True
-    assert "no printed value to compare with" in legend(view)
-    assert heads(view, "rows")["DifferNet"]["small"] == "not ours"
-    assert "other data than the paper" in detail(view)
+    assert view.others
+    assert "Printed values are the paper's, on its data; ours are of other images" in legend(view)
+    groups = {head["group"] for head in layout(view)["columns"]}
+    groups |= {head["group"] for head in layout(view)["rows"]}
+    assert groups - {""} == {"printed", "ours: built-in images"}
+    assert "These are built-in images: no printed value can be compared" in detail(view)
     view.paper, view.table = "patchcore", "S5"
     small = {head["small"] for head in layout(view)["rows"]}
     assert {"coreset=10%, shots=1", "coreset=10%, shots=2, left out"} < small
@@ -561,7 +562,8 @@ def test_the_cell_stays_where_the_next_table_has_it(view):
     assert view.displayed_cell == (ONE_PERCENT, "mesh")
     view.table = "S5"
     assert view.cell == []
-    assert view.displayed_cell == view.places[0]
+    ours = [place for place in view.places if not place[1].startswith("printed")]
+    assert view.displayed_cell == ours[0]
 
 
 def test_another_paper_begins_at_its_first_table(view):
@@ -675,7 +677,7 @@ def test_a_figure_of_the_table_is_saved(view, tmp_path):
 
 def test_the_layout_is_a_pure_function_of_the_table(book):
     found = book.table("rd", 3)
-    drawn = laid_out(found)
+    drawn = found.layout()
     assert np.shape(drawn.cells)[:2] == (len(drawn.rows), len(drawn.columns))
 
 

@@ -25,7 +25,7 @@ from adviz.explore.kit import evidence, outcomes
 from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
 from adviz.explore.layers.judging import of_image
 from adviz.explore.layers.mixing import BORDERS, ENLARGED, JOINS, Mix, chosen_mix, mixed, presets
-from adviz.explore.tables.layout import SHOWS, texts_of
+from adviz.explore.tables.shown import SHOWS, texts_of
 from adviz.explore.thresholds.gating import gating
 
 SIZE = (48, 64)  # pixels of random images

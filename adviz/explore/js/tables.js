@@ -35,11 +35,12 @@ const ROOMY = 1000; // CSS pixels from which on the detail may stand beside a ta
 /** @param {Cell} cell */
 const nameOf = ({ line, place, metric }) => [line, place, ...(place.includes(metric) ? [] : [metric])].join(" · ");
 
-/** @param {Cell} cell */
-function toneOf({ theirs, state }) {
-  if (theirs) return "theirs";
+/** @param {Cell} cell @param {boolean} apart whether printed values and ours stand in cells of their own */
+function toneOf({ theirs, state }, apart) {
+  if (theirs) return apart ? "" : "theirs";
   if (state === "broken") return "broken";
-  return state ? "open" : "";
+  if (state) return "open";
+  return apart ? "other" : "";
 }
 
 /** @param {number[][]} cells @param {number} cell @returns {[number, number]} */
@@ -109,7 +110,7 @@ function build({ model, store, change }) {
       paper,
       table,
       pro: model.get("pro"),
-      shows: model.get("shows"),
+      shows: facts.paperData ? model.get("shows") : BOTH,
       others: model.get("others"),
       result: model.get("result"),
       found,
@@ -132,6 +133,7 @@ function build({ model, store, change }) {
     pros.show(kinds, now.pro, kinds.map((kind) => now.facts.pro[kind]));
     pros.node.hidden = !tables[now.table].pro;
     shows.show(now.shows);
+    shows.node.hidden = !now.facts.paperData;
     others.show(now.others);
   }
 
@@ -143,7 +145,7 @@ function build({ model, store, change }) {
       if (i < 0) return null;
       const cell = found.cells[i];
       const words = [cell.values, ...cell.hints];
-      return { texts: cellTexts(cell, now.shows), tone: toneOf(cell), name: nameOf(cell), words };
+      return { texts: cellTexts(cell, now.shows), tone: toneOf(cell, !now.facts.paperData), name: nameOf(cell), words };
     };
     grid.draw(/** @type {import("./cell_table.js").Given} */ ({
       label: found.title,
@@ -215,7 +217,9 @@ function build({ model, store, change }) {
       const text = (/** @type {number} */ i) => {
         return i < 0 ? "" : cellTexts(found.cells[i], way).filter(Boolean).join(" | ");
       };
-      const said = (/** @type {Head} */ { name, small }) => [name, small].filter(Boolean).join(", ");
+      const said = (/** @type {Head} */ { name, small, group }) => {
+        return [group ? `${group}: ${name}` : name, small].filter(Boolean).join(", ");
+      };
       const head = [layout.corner, ...layout.columns.map(said)];
       return { head, rows: layout.cells.map((row, i) => [said(layout.rows[i]), ...row.map(text)]) };
     },

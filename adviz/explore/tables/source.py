@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from adviz.explore.kit.packing import Part, names_of, part_key
 from adviz.explore.kit.parts import Facts, Images, Parts
 from adviz.explore.tables.cells import Describer
-from adviz.explore.tables.layout import SHOWS, Layout, laid_out, legend
+from adviz.explore.tables.shown import SHOWS, legend
 from adviz.explore.tables.waiting import Waiting
 from adviz.metrics import PRO_DEFINITIONS
 from adviz.tables import values
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment, ExperimentResult
-    from adviz.tables import Book, Comparison
+    from adviz.tables import Book, Comparison, Layout
 
 OWN = "own"  # PRO as the paper's own code has it
 PAPERS = {"spade": "SPADE", "patchcore": "PatchCore", "rd": "Reverse distillation"}
@@ -55,6 +55,7 @@ class BookSource(Parts):
             "papers": self._papers,
             "pro": PRO,
             "folder": str(self.book.folder),
+            "paperData": self.book.setting.uses_paper_data,
             "version": self._version,
             "stopped": self._stopped,
         }
@@ -140,7 +141,7 @@ class BookSource(Parts):
     def described(self, comparison: Comparison) -> dict[str, Any]:
         """Return a table as plain data."""
         describer = Describer(self.book, comparison, self.waiting)
-        layouts = {others: laid_out(comparison, others=others) for others in (True, False)}
+        layouts = {others: comparison.layout(others=others) for others in (True, False)}
         places = {id(one): place for place, one in cells_of(layouts[True]).items()}
         cells = [describer.cell(one, *places[id(one)]) for one in comparison.filled]
         numbers = {id(one): number for number, one in enumerate(comparison.filled)}
