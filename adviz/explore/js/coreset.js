@@ -91,6 +91,7 @@ function build({ model, store, change }) {
   const look = reader(model);
   const parts = bankParts();
   const levels = memo(pointLevels);
+  const limitsOf = memo(distanceLimits);
   const selected = memo(selection);
   const inBank = memo(kept);
   const perImage = memo(counted);
@@ -271,8 +272,9 @@ function build({ model, store, change }) {
   function drawScatter(width) {
     const { one, get } = now;
     const { points, order, distances, tested } = shown();
-    const limits = distanceLimits(one, now.size);
-    const found = levels(now.colour, points, order, now.size, distances, limits, now.image, one.grid);
+    const limits = limitsOf(one, now.size);
+    const image = now.colour === "training image" ? now.image : -1;
+    const found = levels(now.colour, points, order, now.size, distances, limits, image, one.grid);
     const marks = selected(points, get("lasso"), get("chosen"));
     const stand = standOf();
     scatter.draw({
@@ -328,7 +330,7 @@ function build({ model, store, change }) {
     if (!part) return;
     const shape = isTest ? one.size : one.trainSize;
     const grid = isTest ? gridOfTest() : one.grid;
-    const limits = distanceLimits(one, now.size) ?? [0, 1];
+    const limits = limitsOf(one, now.size) ?? [0, 1];
     const place = isTest ? -1 : now.image;
     const map = isTest
       ? tested && spread(tested.distance, null, 1, grid, shape)
