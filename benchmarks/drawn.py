@@ -264,7 +264,7 @@ ACTIONS: dict[str, dict[str, tuple[Move, tuple[str, str]]]] = {
     },
     "deviations": {"step": (clicking(".av-waterfall [role=button]"), DRAWN)},
     "tables": {
-        "cell": (clicking(".av-cell-table td"), DRAWN),
+        "cell": (clicking(".av-cell-table td:not(:empty)"), DRAWN),
         "paper": (choosing(".av-paper"), DRAWN),
     },
     "desk": {
