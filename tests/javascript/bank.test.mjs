@@ -99,11 +99,11 @@ test("higher levels are painted later, equal ones as they come", () => {
 test("places and zooms of the plane are kept", () => {
   const paper = sheet(points, 400, 300);
   for (const zoom of [[0, 0, 2], [...points.frame.slice(0, 2), 5]]) {
-    const meant = paper.meant(zoom);
-    const again = paper.meant(paper.told(meant));
+    const meant = paper.meantZoom(zoom);
+    const again = paper.meantZoom(paper.toldZoom(meant));
     meant.forEach((value, i) => assert.ok(Math.abs(value - again[i]) <= 1e-3 * Math.abs(value) + 0.1));
   }
-  assert.deepEqual(paper.meant([]), []);
+  assert.deepEqual(paper.meantZoom([]), []);
   const [row, column] = paper.place(10, 20);
   assert.deepEqual(paper.steps(row, column).map(Math.round), [10, 20]);
 });

@@ -68,9 +68,10 @@ export function sheet({ x, y, frame }, width, height) {
   const size = [height * each, width * each];
   const left = (size[1] - right) / 2;
   const low = (size[0] - top) / 2;
+  /** @param {number} across @param {number} up steps @returns {[number, number]} row, column */
+  const place = (across, up) => [size[0] - up - low, across + left];
   return {
     size,
-    each,
     /**
      * Steps of the plane at a place of the image.
      * @param {number} row
@@ -78,20 +79,21 @@ export function sheet({ x, y, frame }, width, height) {
      * @returns {[number, number]}
      */
     steps: (row, column) => [column - left, size[0] - row - low],
-    /** @param {number} across @param {number} up steps @returns {[number, number]} row, column */
-    place: (across, up) => [size[0] - up - low, across + left],
+    place,
+    /** A place of the image as one of the plane, and back. @param {number} row @param {number} column */
+    told(row, column) {
+      const [across, up] = this.steps(row, column);
+      return [frame[0] + frame[2] * across, frame[1] + frame[2] * up].map((value) => Number(value.toPrecision(7)));
+    },
+    /** @param {number} across @param {number} up */
+    meant: (across, up) => place((across - frame[0]) / frame[2], (up - frame[1]) / frame[2]),
     /** A zoom of the image as one of the plane, and back. @param {number[]} zoom */
-    told(zoom) {
-      if (zoom.length !== 3) return [];
-      const [across, up] = this.steps(zoom[0], zoom[1]);
-      const digits = (/** @type {number} */ value) => Number(value.toPrecision(7));
-      return [frame[0] + frame[2] * across, frame[1] + frame[2] * up, zoom[2]].map(digits);
+    toldZoom(zoom) {
+      return zoom.length === 3 ? [...this.told(zoom[0], zoom[1]), zoom[2]] : [];
     },
     /** @param {number[]} zoom */
-    meant(zoom) {
-      if (zoom.length !== 3) return [];
-      const [row, column] = this.place((zoom[0] - frame[0]) / frame[2], (zoom[1] - frame[1]) / frame[2]);
-      return clamped(row, column, zoom[2], size);
+    meantZoom(zoom) {
+      return zoom.length === 3 ? clamped(...this.meant(zoom[0], zoom[1]), zoom[2], size) : [];
     },
   };
 }
@@ -157,19 +159,20 @@ export function cloud(change, tip, options = {}) {
   const layer = /** @type {HTMLCanvasElement} */ (h("canvas")); // of rings
 
   const scale = () => now.width / box[3]; // CSS pixels of a step
-  /** @param {number} row @returns {[number, number]} CSS pixels */
-  function at(row) {
-    const [down, across] = paper.place(now.plane.x[row], now.plane.y[row]);
-    return [(across - box[1]) * scale(), (down - box[0]) * scale()];
-  }
+  /** @param {[number, number]} place row, column of the sheet @returns {[number, number]} CSS pixels */
+  const shown = ([row, column]) => [(column - box[1]) * scale(), (row - box[0]) * scale()];
+  /** @param {number} row */
+  const at = (row) => shown(paper.place(now.plane.x[row], now.plane.y[row]));
+  /** Place of the sheet. @param {number} x @param {number} y CSS pixels @returns {[number, number]} */
+  const placeUnder = (x, y) => [box[0] + y / scale(), box[1] + x / scale()];
   /** Steps under a place of the canvas. @param {number} x @param {number} y CSS pixels */
-  const stepsAt = (x, y) => paper.steps(box[0] + y / scale(), box[1] + x / scale());
+  const stepsAt = (x, y) => paper.steps(...placeUnder(x, y));
 
   /** @param {CloudGiven} given */
   function draw(given) {
     now = given;
     paper = papers(given.plane, given.width, given.height);
-    zoom = paper.meant(given.zoom);
+    zoom = paper.meantZoom(given.zoom);
     const view = viewOf(zoom, paper.size);
     box = view.box;
     paint(given);
@@ -229,14 +232,14 @@ export function cloud(change, tip, options = {}) {
     const context = sharp(layer, width, height);
     const [, , ink, background, shine] = inks.split("|");
     /** @param {Iterable<number>} rows */
-    const shown = (rows) =>
+    const displayed = (rows) =>
       Array.from(rows, at).filter(([x, y]) => x > -9 && y > -9 && x < width + 9 && y < height + 9);
     const first = order && ringed ? order.subarray(0, count) : [];
-    const places = shown(first);
+    const places = displayed(first);
     const fine = places.length > CROWD;
     const radius = diameter / 2;
     circles(context, places, radius + (fine ? 1 : 2.5), [[fine ? 1.5 : 3, background], [fine ? 0.75 : 1.25, ink]]);
-    circles(context, shown(new Set(lit)), radius + 3.5, [[4, background], [2, shine]]);
+    circles(context, displayed(new Set(lit)), radius + 3.5, [[4, background], [2, shine]]);
     numbers(context, first.slice(0, NUMBERED), ink, background);
     return layer;
   }
@@ -281,25 +284,22 @@ export function cloud(change, tip, options = {}) {
   }
 
   function shownLasso() {
-    const [left, low, step] = [now.plane.frame[0], now.plane.frame[1], now.plane.frame[2]];
-    const points = [];
-    for (let i = 0; i < now.lasso.length; i += 2) {
-      const [down, across] = paper.place((now.lasso[i] - left) / step, (now.lasso[i + 1] - low) / step);
-      points.push((across - box[1]) * scale(), (down - box[0]) * scale());
-    }
-    return points;
+    const { lasso } = now;
+    return lasso.flatMap((x, i) => (i % 2 ? [] : shown(paper.meant(x, lasso[i + 1]))));
   }
 
+  /** @param {number} x @param {number} y CSS pixels */
+  const within = (x, y) => x >= 0 && y >= 0 && x <= now.width && y <= now.height;
+
   /** @param {number[]} wanted of the sheet */
-  const look = (wanted) => change({ zoom: paper.told(wanted) });
+  const look = (wanted) => change({ zoom: paper.toldZoom(wanted) });
 
   /** @param {number} factor */
   function magnify(factor) {
     if (!now) return;
     const middle = /** @type {[number, number]} */ ([0.5, 0.5]);
     const [x, y] = now.picked === null ? [-1, -1] : at(now.picked);
-    const seen = x >= 0 && y >= 0 && x <= now.width && y <= now.height;
-    look(closer(zoom, factor, seen ? [y / now.height, x / now.width] : middle, paper.size));
+    look(closer(zoom, factor, within(x, y) ? [y / now.height, x / now.width] : middle, paper.size));
   }
 
   /** @param {boolean} held */
@@ -333,13 +333,8 @@ export function cloud(change, tip, options = {}) {
 
   /** Selects what is drawn round. @param {number[]} points CSS pixels */
   function select(points) {
-    const [left, low, step] = [now.plane.frame[0], now.plane.frame[1], now.plane.frame[2]];
     const corners = thinned(points, CORNERS_MOST);
-    const lasso = [];
-    for (let i = 0; i < corners.length; i += 2) {
-      const [across, up] = stepsAt(corners[i], corners[i + 1]);
-      lasso.push(Number((left + step * across).toPrecision(7)), Number((low + step * up).toPrecision(7)));
-    }
+    const lasso = corners.flatMap((x, i) => (i % 2 ? [] : paper.told(...placeUnder(x, corners[i + 1]))));
     change({ lasso: lasso.length > 5 ? lasso : [], chosen: [] });
   }
 
@@ -437,10 +432,8 @@ export function cloud(change, tip, options = {}) {
   /** What is seen goes along with a pick that leaves it. @param {number} row */
   function followed(row) {
     const [x, y] = at(row);
-    const seen = x >= 0 && y >= 0 && x <= now.width && y <= now.height;
-    if (seen || !zoom.length) return {};
-    const [down, across] = paper.place(now.plane.x[row], now.plane.y[row]);
-    return { zoom: paper.told(clamped(down, across, zoom[2], paper.size)) };
+    if (within(x, y) || !zoom.length) return {};
+    return { zoom: paper.toldZoom(clamped(...paper.place(now.plane.x[row], now.plane.y[row]), zoom[2], paper.size)) };
   }
 
   canvas.addEventListener("keydown", (event) => {
