@@ -417,7 +417,7 @@ def test_what_failed_here_and_was_done_elsewhere_has_its_value(view, book, labor
     view.cell = (ONE_PERCENT, "mesh")
     ran(view, "run_cell")
     (one,) = book.broken
-    view.shows = "delta"
+    view.part(view.source.key(view.paper, view.table, view.pro))  # the browser has it
     before = view.facts["version"]
     write(made(one), book.folder)
     view.shows = "ours"
@@ -425,6 +425,23 @@ def test_what_failed_here_and_was_done_elsewhere_has_its_value(view, book, labor
     assert texts(view, ONE_PERCENT, "mesh")[1] == "90.0"
     assert "broken" not in shown(view)
     assert "broken" not in view.status
+
+
+def test_a_table_whose_results_are_still_to_be_read_is_made_beside_the_kernel(book):
+    view = explore.tables(book)
+    view.paper, view.table = "patchcore", "S1"
+    key = view.source.key("patchcore", "S1", "own")
+    assert view.source.slow(key)
+    assert not view.source.slow(view.source.key("spade", "1", "own"))  # came with the widget
+    version = view.facts["version"]
+    view._answer(view, {"ask": [key]}, [])
+    view.wait()
+    view.shows = "ours"
+    view.table = "1"
+    view.table = "S1"
+    assert not view.source.slow(key)
+    assert view.facts["version"] == version  # nothing new: the browser keeps what it has
+    view.close()
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, laboratory):

@@ -1,8 +1,9 @@
 // The memory bank in the plane beside a test image: the entries that its patches match are lit.
 
+import { matchedRows } from "./bank.js";
 import { cloud } from "./cloud.js";
 import { drawPatch } from "./patches.js";
-import { boxOf, middleOf } from "./grids.js";
+import { boxOf, cellAt, middleOf } from "./grids.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { ORANGE } from "./colours.js";
@@ -63,7 +64,7 @@ export function bankPanel({ change, store }) {
   const title = h("h2", {}, "memory bank: entries that this image matches");
   const node = h("section.av-bank-panel", {}, title, nothing, scatter.node, words);
   const matched = memo(matches);
-  const lit = memo((/** @type {Int32Array} */ all) => [...new Set(all)].filter((row) => row >= 0));
+  const lit = memo(matchedRows);
   const levels = memo((/** @type {number} */ count) => new Uint16Array(count));
 
   /** @param {number | null} row */
@@ -72,8 +73,7 @@ export function bankPanel({ change, store }) {
     if (row === null || !found) return change({ picked: [] });
     const place = rows.indexOf(row);
     if (place < 0) return undefined;
-    const cell = /** @type {import("./types").Pixel} */ ([Math.floor(place / found.cells[1]), place % found.cells[1]]);
-    return change({ picked: middleOf(cell, one.size, found.cells) });
+    return change({ picked: middleOf(cellAt(place, found.cells), one.size, found.cells) });
   }
 
   /** @param {number} row */
@@ -82,8 +82,7 @@ export function bankPanel({ change, store }) {
     if (!points || !found?.grid) return [];
     const { grid } = found;
     const canvas = h("canvas");
-    const place = points.location[row];
-    const cell = /** @type {import("./types").Pixel} */ ([Math.floor(place / grid[1]), place % grid[1]]);
+    const cell = cellAt(points.location[row], grid);
     const source = smallOf(now, "train", points.image[row]);
     store.ask();
     drawPatch(canvas, { source, size: one.trainSize, box: boxOf(cell, one.trainSize, grid), colour: ORANGE }, SIDE);

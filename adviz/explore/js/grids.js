@@ -14,6 +14,14 @@ export function cellOf(pixel, size, grid) {
 }
 
 /**
+ * Returns the location with a number, counted along rows.
+ * @param {number} place
+ * @param {import("./types").Size} grid
+ * @returns {import("./types").Pixel}
+ */
+export const cellAt = (place, grid) => [Math.floor(place / grid[1]), place % grid[1]];
+
+/**
  * Returns the pixel in the middle of a location.
  * @param {import("./types").Pixel} cell
  * @param {import("./types").Size} size of the image, pixels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import cached_property
@@ -46,6 +47,8 @@ class BookSource(Parts):
         self.waiting = Waiting()
         self._version = 0
         self._stopped = False
+        # (paper, table, PRO) -> the table as it was last made
+        self._made: dict[tuple[str, ...], dict[str, Any]] = {}
 
     @property
     def facts(self) -> Facts:
@@ -95,6 +98,17 @@ class BookSource(Parts):
         measured = self._papers[paper]["tables"][table]["pro"]
         return part_key("table", paper, table, pro if measured else OWN, self._version)
 
+    def slow(self, key: str) -> bool:
+        """Return whether a table's results are still to be read."""
+        kind, *names = names_of(key)
+        return kind == "table" and all(made[:2] != tuple(names[:2]) for made in self._made)
+
+    def changed(self, paper: str, table: str, pro: str) -> bool:
+        """Return whether a table is no longer what was made of it last."""
+        _, *names, _ = names_of(self.key(paper, table, pro))
+        made = self._made.get(tuple(names))
+        return made is not None and made != self.described(self.comparison(*names))
+
     def comparison(self, paper: str, table: str, pro: str) -> Comparison:
         """Return a table, with what is on disk now."""
         return self.book.table(paper, table, pro=None if pro == OWN else pro)
@@ -106,8 +120,12 @@ class BookSource(Parts):
     def _make(self, key: str) -> Part:
         kind, *names = names_of(key)
         if kind == "table":
-            paper, table, pro, _ = names
-            return {"table": self.described(self.comparison(paper, table, pro))}
+            *place, _ = names
+            first = all(made[0] != place[0] for made in self._made)
+            made = self._made[tuple(place)] = self.described(self.comparison(*place))
+            if first:  # the others of the paper then come at once
+                threading.Thread(target=self.book.read, args=place[:1], daemon=True).start()
+            return {"table": made}
         if kind == "result":
             result = self.book.result(self._experiments[names[0]])
             if result is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -67,6 +66,7 @@ class TablesView(Explorer):
     MODULE = "tables.js"
     STATE = ("paper", "table", "pro", "shows", "others", "cell", "result")
     KINDS = ("table", "result")
+    LABELS: ClassVar[Mapping[str, str]] = {"table": "a table from stored results"}
     source: BookSource
 
     paper = Unicode().tag(sync=True)
@@ -80,7 +80,6 @@ class TablesView(Explorer):
     def __init__(self, book: Book) -> None:
         paper = next(iter(PAPERS))
         source = BookSource(book)
-        self._shown: Any = None
         super().__init__(source, {"paper": paper})
         self.observe(self._look_again, ["paper", "table", "pro", "shows", "others"])
 
@@ -116,13 +115,11 @@ class TablesView(Explorer):
 
     @traitlets.observe("paper")
     def _enter_paper(self, _change: Any) -> None:
-        """Begin at the first table; the results of the others are read meanwhile."""
+        """Begin at the first table."""
         names = self.source.table_names(self.paper)
         # _property_lock: the browser sets both itself
         if self.table not in names or not self._property_lock:
             self.table = names[0]
-        read = partial(self.source.book.read, self.paper)
-        threading.Thread(target=read, daemon=True).start()
 
     @traitlets.observe("paper", "table", "others")
     def _forget_cell(self, _change: Any) -> None:
@@ -132,18 +129,16 @@ class TablesView(Explorer):
 
     @traitlets.observe("paper", "table", "cell")
     def _forget_result(self, _change: Any) -> None:
-        known = {one.key for one in self._filled.cell.experiments} if self.table else set()
-        if self.result not in known:
-            self.result = ""
+        """Keep the result where the new cell has it."""
+        if self.result and self.table:
+            known = {one.key for one in self._filled.cell.experiments}
+            self.result = self.result if self.result in known else ""
 
     def _look_again(self, _change: Any = None) -> None:
         """Show what was done elsewhere, too."""
         self.error = ""
-        described = self.source.described(self.comparison)
-        new = self._shown not in (None, described)
-        if new or self.facts["stopped"]:
+        if self.facts["stopped"] or self.source.changed(self.paper, self.table, self.pro):
             self.facts = self.source.learned()
-        self._shown = described
 
     # what follows from it
 
