@@ -165,7 +165,7 @@ def _figure(
 ) -> StaticFigure:
     name = comparison.table.name
     if not comparison.table.setting.uses_paper_data:
-        note += " Other data than the paper's: nothing printed to compare with."
+        note += " Other data than the paper's: its values are not drawn."
     title = f"{name}: {name.title}"
     return panel_grid(panels, columns or len(panels), title=title, note=note.strip())
 
