@@ -9,6 +9,7 @@ import { askAhead } from "./displayed.js";
 import { clip } from "./format.js";
 import { h } from "./dom.js";
 import { largePicture } from "./beside.js";
+import { layersPanel } from "./layers_panel.js";
 import { proPanel } from "./pro_panel.js";
 import { resultsPanel } from "./results.js";
 import { retrievalPanel } from "./retrieval.js";
@@ -32,7 +33,9 @@ const PANELS = {
   thresholds: thresholdsPanel,
   pro: proPanel,
   bank: bankPanel,
+  layers: layersPanel,
 };
+const MIXER = "layers"; // it replaces the picture's map, which others divide or fill
 const BELOW = "thresholds"; // stands beside the chart of scores where panes are many
 const GAP = 16; // CSS pixels between columns
 const LEAST = 400; // of a pane that has others beside it
@@ -96,7 +99,8 @@ function build(frame) {
   }
 
   const told = story(change);
-  const large = largePicture(change, () => views().map((name) => paneOf(name).panel));
+  const large = largePicture(change, () =>
+    views().sort((a, b) => Number(b === MIXER) - Number(a === MIXER)).map((name) => paneOf(name).panel));
   const choices = offered(model).map((name) => ({
     name,
     box: checkbox(`view-${name}`, name, (wanted) => toggle(name, wanted)),
@@ -173,8 +177,8 @@ function build(frame) {
  * @param {import("./types").Model} model
  */
 function offered(model) {
-  const { banks = [] } = model.get("options") ?? {};
-  const names = Object.keys(PANELS).filter((name) => name !== "bank" || banks.length);
+  const { banks } = model.get("options") ?? {};
+  const names = Object.keys(PANELS).filter((name) => name !== "bank" || Object.keys(banks ?? {}).length);
   if (!model.get("options")?.exported) return names;
   const steps = model.get("steps") ?? [];
   const there = [...model.get("views"), ...steps.flatMap((/** @type {any} */ { state }) => state.views)];
@@ -190,7 +194,8 @@ function put(parent, children) {
 }
 
 const STATE = (
-  "views step k rank whole pooled relative gates marks x y fpr limit connectivity region region_order filled"
+  "views step k rank whole pooled relative gates marks x y fpr limit connectivity region region_order filled "
+  + "layers weights join root sigma own_scale"
 ).split(" ");
 
 export default {
