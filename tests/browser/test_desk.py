@@ -33,7 +33,8 @@ class OnDesk(Driven):
 
     def thumbnails(self, *, chosen=False):
         return self.find(
-            f".av-desk-below > .av-gallery [role=option][aria-selected={str(chosen).lower()}]"
+            ".av-desk :is(.av-left, .av-desk-below) > .av-gallery "
+            f"[role=option][aria-selected={str(chosen).lower()}]"
         )
 
 

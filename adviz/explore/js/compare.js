@@ -308,7 +308,7 @@ export function comparePanel(frame, below) {
   const metrics = detectorTable("metrics", choose);
   const readOut = detectorTable("pixel", choose);
   const two = scoresOfTwo(change);
-  const tables = h("div.av-tables", {}, metrics.node, readOut.node);
+  const tables = h("div.av-paired", {}, metrics.node, readOut.node);
   const scalesLine = h("div.av-scales-line", {}, relative.node, scales);
   const node = h("div.av-right", {}, scalesLine, row.node, note, tables);
   const read = reader();

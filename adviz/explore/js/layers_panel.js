@@ -179,7 +179,7 @@ export function layersPanel({ change, dense }) {
   const bars = layerBars();
   const value = h("p.av-fused-value");
   const readOut = h("section.av-layer-values", {}, bars.node, value);
-  const numbers = h("div.av-tables", {}, table.node, readOut);
+  const numbers = h("div.av-paired", {}, table.node, readOut);
   const note = h("p.av-note");
   const body = h("div.av-layers-body", {}, controls.node, h("section", {}, head, maps), numbers);
   const node = h("div.av-right", {}, h("div.av-layers", {}, note, body));
