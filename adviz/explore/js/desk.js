@@ -56,6 +56,7 @@ const HELP = [
   ["n and b", "the next step of a story, and the one before"],
   ["best F1, 100% recall", "the threshold with the highest F1, and the highest one without a miss"],
   ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, they count as a defect"],
+  ["a layer's box and slider", "which layers enter the picture's map, and how much of each"],
   ["neighbours", "k: how many neighbours count; the map follows where it can"],
 ];
 
