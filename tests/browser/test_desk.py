@@ -336,12 +336,17 @@ def test_what_is_broken_is_noticed(chromium, file, tmp_path, monkeypatch, text, 
 # --- room, and those who use neither mouse nor eyes
 
 
-def test_its_default_fits_without_scrolling(chromium, tmp_path):
-    view = explore.desk(explorer_data.categories["mesh"], explorer_data.predictions["mesh"])
+@pytest.mark.parametrize("layered", [False, True])
+def test_its_default_fits_without_scrolling(chromium, tmp_path, layered):
+    category, found = explorer_data.categories["mesh"], explorer_data.predictions["mesh"]
+    views = ["retrieval", "compare", "thresholds"]
+    if layered:
+        found, views = prepared()["mesh"]["PatchCore"], ["layers", "thresholds"]
+    view = explore.desk(category, found)
     file = view.export(tmp_path / "desk.html")
     with opened_file(chromium, file, width=1280, height=800) as page:
         driven = driven_on(page)
-        assert shown(driven) == ["retrieval", "compare", "thresholds"]
+        assert shown(driven) == views
         assert page.wider() <= 0
         higher = "() => document.documentElement.scrollHeight - innerHeight"
         assert page.browser.evaluate(higher) <= 0
