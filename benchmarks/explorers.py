@@ -37,6 +37,7 @@ methods = {"SPADE": SPADE(layers=(8, 16), k_images=10), "PaDiM": PaDiM(layers=(8
            "PatchCore": PatchCore(coreset=0.02)}
 found = {n: {m: d.fit(train).predict(test) for m, d in methods.items()} for n, (train, test) in features.items()}"""
 BUILT_IN = ("bottle", "brick", "capsule", "hex_nut", "mesh", "transistor")
+DESK = ("retrieval", "bank", "layers", "compare", "thresholds")
 OF_IMAGES = "view = explore.{}(categories, found)\nview.wait()\nview"
 # Explorers that are made otherwise
 MADE = {
@@ -133,10 +134,11 @@ def files(browser: Any, folder: Path, repeats: int) -> None:
     from adviz import SPADE, Backbone, PaDiM, PatchCore, data, explore
 
     backbone = Backbone("efficientnet_lite0")
+    patchcore = PatchCore(coreset=0.02)
     detectors = {
         "SPADE": SPADE(layers=(8, 16), k_images=10),
         "PaDiM": PaDiM(layers=(8, 16)),
-        "PatchCore": PatchCore(coreset=0.02),
+        "PatchCore": patchcore,
     }
     print(drawn.FILE_HEAD, flush=True)
     for name in BUILT_IN:
@@ -144,8 +146,15 @@ def files(browser: Any, folder: Path, repeats: int) -> None:
         train = backbone.extract(category.train)
         test = backbone.extract(category.test)
         found = {label: one.fit(train).predict(test) for label, one in detectors.items()}
-        view = explore.retrieval(category, found)
-        print(drawn.exported(browser, view, name, folder, repeats).row(), flush=True)
+        views = {
+            name: explore.retrieval(category, found),
+            f"{name}, default desk": explore.desk(category, found),
+            f"{name}, {len(DESK)} views": explore.desk(
+                category, found, DESK, traces=patchcore.trace_
+            ),
+        }
+        for title, view in views.items():
+            print(drawn.exported(browser, view, title, folder, repeats).row(), flush=True)
 
 
 def run(page: Any, file: str) -> None:

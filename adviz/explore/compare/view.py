@@ -238,9 +238,12 @@ class CompareView(ImageExplorer):
 
     def _measure(self, _change: Any = None) -> None:
         """Compute the metrics that are missing, for the table and the browser."""
-        keys = [self._numbers_key(name) for name in self._found]
+        keys = self._numbers_keys()
         self._tasks.stop(lambda key: _is_numbers(key) and key not in keys)
         self._answer(self, {"ask": [key for key in keys if self._is_slow(key)]}, [])
+
+    def _numbers_keys(self) -> list[str]:
+        return [self._numbers_key(name) for name in self._found]
 
     def export_keys(
         self,

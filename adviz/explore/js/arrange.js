@@ -6,8 +6,9 @@
  * @param {Element[]} nodes
  */
 export function arrange(parent, nodes) {
+  const staying = new Set(nodes);
+  for (const old of [...parent.children]) if (!staying.has(old)) old.remove();
   nodes.forEach((node, i) => {
     if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
   });
-  while (parent.children.length > nodes.length) parent.lastElementChild?.remove();
 }

@@ -7,7 +7,6 @@ import { boxOf, cellAt, middleOf } from "./grids.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { ORANGE } from "./colours.js";
-import { partKey } from "./store.js";
 import { smallOf } from "./small.js";
 
 /** @typedef {import("./bank").Points} Points */
@@ -40,8 +39,8 @@ export function matches({ image, location }, count, points) {
 }
 
 /**
- * The panel: it asks for the parts "points/C" and, of a sampler, "order/C/S", as `BankSource` makes them. A click on an
- * entry that is lit picks a patch that matches it.
+ * The panel; the option `banks` says for each category which part holds its points. A click on an entry that is lit
+ * picks a patch that matches it.
  * @param {import("./types").Frame} frame
  */
 export function bankPanel({ change, store }) {
@@ -98,10 +97,10 @@ export function bankPanel({ change, store }) {
    */
   function draw(next, shown, width) {
     now = next;
-    const known = now.options.banks.includes(now.category);
-    points = known ? store.get(partKey("points", now.category)) : null;
+    const key = now.options.banks[now.category];
+    points = key ? store.get(key) : null;
     const { found } = now;
-    const none = !known || (found !== null && !found.grid);
+    const none = !key || (found !== null && !found.grid);
     nothing.textContent = none ? "There is no memory bank of this category, or this detector has none." : "";
     for (const one of [scatter.node, words]) one.hidden = none || !points;
     if (!points || !found?.grid) return;

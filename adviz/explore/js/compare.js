@@ -296,7 +296,8 @@ export function comparePanel(frame, below) {
   const { store, change } = frame;
   /** @type {Record<string, One>} */
   let all = {};
-  let detector = "";
+  /** @type {number | null} what the large picture's map was divided by */
+  let dividedBy = null;
 
   /** @param {string} name */
   const choose = (name) => change({ detector: name });
@@ -307,7 +308,7 @@ export function comparePanel(frame, below) {
   const metrics = detectorTable("metrics", choose);
   const readOut = detectorTable("pixel", choose);
   const two = scoresOfTwo(change);
-  const tables = h("div.av-tables", {}, metrics.node, readOut.node);
+  const tables = h("div.av-paired", {}, metrics.node, readOut.node);
   const scalesLine = h("div.av-scales-line", {}, relative.node, scales);
   const node = h("div.av-right", {}, scalesLine, row.node, note, tables);
   const read = reader();
@@ -326,7 +327,6 @@ export function comparePanel(frame, below) {
     const next = read(now, numbers);
     if (Object.values(next).some((one) => !one.shown)) return; // the former maps stay until the next are there
     all = next;
-    detector = now.detector;
     relative.show(now.get("relative"));
     scales.textContent = scaleWords(numbers, now.get("relative"));
     const list = tilesOf(now, shown, all, frame.dense);
@@ -349,14 +349,14 @@ export function comparePanel(frame, below) {
     draw,
     given(now, shown, given) {
       const numbers = numbersOf(now);
-      const one = read(now, numbers)[now.detector];
+      const one = given.unit ? null : read(now, numbers)[now.detector]; // else another view changed the map
+      dividedBy = one?.by ?? null;
       return one ? largeGiven(given, one, numbers[now.detector]) : given;
     },
     // Limits are those of maps, also while their quotient is drawn.
     set(values) {
-      const by = all[detector]?.by;
       const { limits } = values;
-      return limits && by ? { ...values, limits: [limits[0] * by, limits[1] * by] } : values;
+      return limits && dividedBy ? { ...values, limits: [limits[0] * dividedBy, limits[1] * dividedBy] } : values;
     },
     ahead(now) {
       for (const name of Object.keys(now.one.detectors)) askAhead({ ...now, detector: name });

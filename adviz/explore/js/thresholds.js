@@ -52,6 +52,7 @@ export function thresholdsPanel({ model, change }) {
   let now;
   /** The ends of the scale of map / threshold; a look, no choice: it is not kept. @type {Range} */
   let ratios = RATIOS;
+  let dividing = false; // whether the large picture's map is divided here
 
   const tag = tagging(
     (mark, place) => {
@@ -149,15 +150,16 @@ export function thresholdsPanel({ model, change }) {
     },
     given(given, shown, drawn) {
       now = given;
-      if (drawn.unit) return drawn; // another panel divides it
       const pixels = pixelLine(now);
       const { level } = pixels;
-      if (!shown.map || !divides(now, pixels)) return { ...drawn, level: level ?? drawn.level, dashed: level };
+      dividing = !drawn.unit && divides(now, pixels);
+      if (drawn.unit) return drawn; // another panel changes the map
+      if (!shown.map || !dividing) return { ...drawn, level: level ?? drawn.level, dashed: level };
       const map = divided(shown.map, /** @type {number} */ (level));
       return { ...drawn, map, limits: ratios, ends: RATIOS, level: 1, dashed: 1, unit: UNIT };
     },
     set(values) {
-      if (!("limits" in values) || !divides(now, pixelLine(now))) return values;
+      if (!("limits" in values) || !dividing) return values;
       const { limits, ...rest } = values;
       ratios = limits ?? RATIOS;
       return rest;
