@@ -28,7 +28,10 @@ TO_BE_DONE = "..."
 STYLES: list[Any] = [
     {"selector": "td", "props": "text-align: right; white-space: nowrap"},
     {"selector": "td.adviz-ours", "props": "background: rgba(0, 114, 178, .12)"},
-    {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
+    {
+        "selector": "th.row_heading",
+        "props": "text-align: left; white-space: nowrap; vertical-align: top",
+    },
     {
         "selector": "caption",
         "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap",
