@@ -11,3 +11,20 @@ export function arrange(parent, nodes) {
   });
   while (parent.children.length > nodes.length) parent.lastElementChild?.remove();
 }
+
+/**
+ * Makes a list of components so long; new ones come at the end of `parent`.
+ * @template {{ node: Element }} One
+ * @param {Element} parent
+ * @param {One[]} made
+ * @param {number} count
+ * @param {(place: number) => One} make
+ */
+export function resized(parent, made, count, make) {
+  while (made.length > count) made.pop()?.node.remove();
+  while (made.length < count) {
+    const one = make(made.length);
+    made.push(one);
+    parent.append(one.node);
+  }
+}

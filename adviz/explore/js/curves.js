@@ -6,6 +6,7 @@ import { COARSE, GRIP, handle, rule as ruler, say, tell } from "./rule.js";
 import { h, own, placeIn, set } from "./dom.js";
 import { clip, number } from "./format.js";
 import { lazily, memo } from "./memo.js";
+import { countUpTo } from "./search.js";
 import { outline, stable } from "./marks.js";
 
 /** @typedef {import("./types").Range} Range */
@@ -53,18 +54,6 @@ const REACH = 14;
 const MARK = 8;
 /** Shapes of marks by tone, as those of dots. */
 const SHAPES = /** @type {const} */ (["good", "anomalous", "unlabelled", "good"]);
-
-/** @param {ArrayLike<number>} xs rising @param {number} x @returns {number} how many are not above x */
-export function countUpTo(xs, x) {
-  let low = 0;
-  let high = xs.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (xs[middle] <= x) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /**
  * Returns a line's value at x, between its points and level beyond its ends.

@@ -4,6 +4,7 @@ import { askAhead, lacking, pictureGiven, tilesGiven, tilesOf } from "./displaye
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
+import { divided } from "./maps.js";
 import { displayedError, mistakes, wordsOf } from "./mistakes.js";
 import { errorsOf, linesOf, markOf, totalOf, withMark } from "./sharing.js";
 import { gatePanel } from "./gate.js";
@@ -82,7 +83,7 @@ export function thresholdsPanel({ model, change }) {
   const lined = memo(linesOf);
   const total = memo(totalOf);
   const listed = memo(errorsOf);
-  const divided = memo(ratioOf);
+  const quotient = memo(divided);
   const costs = memo(costsOf);
   /** @param {Now} given */
   const linesAt = ({ get, threshold, facts, detector }) =>
@@ -153,7 +154,7 @@ export function thresholdsPanel({ model, change }) {
       const pixels = pixelLine(now);
       const { level } = pixels;
       if (!shown.map || !divides(now, pixels)) return { ...drawn, level: level ?? drawn.level, dashed: level };
-      const map = divided(shown.map, /** @type {number} */ (level));
+      const map = quotient(shown.map, /** @type {number} */ (level));
       return { ...drawn, map, limits: ratios, ends: RATIOS, level: 1, dashed: 1, unit: UNIT };
     },
     set(values) {
@@ -268,11 +269,6 @@ function lineWords(level, why) {
 /** Whether the map is shown divided by its threshold. @param {Now} now @param {PixelLine} pixels */
 function divides(now, { level }) {
   return Boolean(now.get("relative")) && level !== null && level > 0;
-}
-
-/** @param {Float32Array} map @param {number} level */
-function ratioOf(map, level) {
-  return map.map((value) => value / level);
 }
 
 /**
