@@ -79,7 +79,7 @@ def evidence(
         raise ValueError(f"k must be 1 or more, got {k}")
     layers = {
         name: float(values[(image, *_cell(pixel, size, values.shape[1:]))])
-        for name, values in _maps(prediction)
+        for name, values in layers_of(prediction).items()
     }
     grid, searched = cell_grid(prediction, size), searched_cells(prediction)
     cell = _cell(pixel, size, grid)
@@ -188,7 +188,7 @@ def cell_grid(prediction: Prediction, size: tuple[int, int]) -> tuple[int, int]:
     Without neighbours, those of its finest map.
     """
     searched = searched_cells(prediction)
-    shapes = [values.shape[1:] for _, values in _maps(prediction)]
+    shapes = [values.shape[1:] for values in layers_of(prediction).values()]
     rows, columns = (
         prediction.neighbors[searched].distance.shape[1:3]
         if searched
@@ -216,12 +216,11 @@ def whole_images(prediction: Prediction) -> Neighbors | None:
     return found if found is not None and found.grid == (1, 1) else None
 
 
-def _maps(prediction: Prediction) -> list[tuple[str, np.ndarray]]:
-    return [
-        (name, values)
-        for name, values in prediction.layer_maps.items()
-        if values.shape[1:] != (1, 1)
-    ]
+def layers_of(prediction: Prediction) -> dict[str, np.ndarray]:
+    """Return the layers' maps, (N, h, w) each, without those of a single value."""
+    return {
+        name: values for name, values in prediction.layer_maps.items() if values.shape[1:] != (1, 1)
+    }
 
 
 def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> tuple[int, int]:
