@@ -103,47 +103,6 @@ def evidence(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Ranked:
-    """How far the neighbours of one cell, or of one image, are.
-
-    `score` is the score as a function of their number.
-
-    Attributes
-    ----------
-    distance: (n,) float, as in `Neighbors`, in the order in which they were found; NaN where not
-        segmented.
-    image: (n,) int, training images.
-    score: (n,) float, the squared distance that counts if only the first 1, 2, .. n are there: the
-        least of retrieved images' (Eq. 3 with kappa = 1), the mean of whole images' (DN2); None
-        where their number does not matter.
-    """
-
-    distance: np.ndarray
-    image: np.ndarray
-    score: np.ndarray | None
-
-
-def ranked(prediction: Prediction, image: int, cell: tuple[int, int] | None) -> Ranked | None:
-    """Return the distances of the neighbours of a cell, or of the image as a whole (None).
-
-    None without neighbours.
-    """
-    name = searched_cells(prediction)
-    found = whole_images(prediction) if cell is None or not name else prediction.neighbors[name]
-    if found is None:
-        return None
-    whole = found.grid == (1, 1)
-    at = (image, *((0, 0) if whole or cell is None else cell))
-    distance = found.distance[at]
-    score = None
-    if whole:
-        score = np.cumsum(distance) / np.arange(1, len(distance) + 1)
-    elif found.order == "retrieval":
-        score = np.minimum.accumulate(distance)
-    return Ranked(distance, found.image[at], score)
-
-
 def count_of(prediction: Prediction, *, cells: bool) -> int:
     """Return how many neighbours each cell has.
 
