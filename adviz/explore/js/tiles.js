@@ -88,7 +88,7 @@ function painter(canvas) {
     if (truth) {
       context.fillStyle = "#000";
       context.fillRect(0, 0, across, down);
-      show(context, white(truth, rows, columns), box, size, across, down);
+      show(context, white(truth, columns), box, size, across, down);
     }
     if (contour) stroke(context, outlined(contour, rows, columns), box, scale, TRUTH);
     if (map && level !== null) stroke(context, reached(map, rows, columns, level), box, scale, DASHED);
