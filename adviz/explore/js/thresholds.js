@@ -4,7 +4,7 @@ import { askAhead, lacking, pictureGiven, tilesGiven, tilesOf } from "./displaye
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
-import { divided } from "./maps.js";
+import { divided as over } from "./maps.js";
 import { displayedError, mistakes, wordsOf } from "./mistakes.js";
 import { errorsOf, linesOf, markOf, totalOf, withMark } from "./sharing.js";
 import { gatePanel } from "./gate.js";
@@ -83,7 +83,7 @@ export function thresholdsPanel({ model, change }) {
   const lined = memo(linesOf);
   const total = memo(totalOf);
   const listed = memo(errorsOf);
-  const quotient = memo(divided);
+  const divided = memo(over);
   const costs = memo(costsOf);
   /** @param {Now} given */
   const linesAt = ({ get, threshold, facts, detector }) =>
@@ -154,7 +154,7 @@ export function thresholdsPanel({ model, change }) {
       const pixels = pixelLine(now);
       const { level } = pixels;
       if (!shown.map || !divides(now, pixels)) return { ...drawn, level: level ?? drawn.level, dashed: level };
-      const map = quotient(shown.map, /** @type {number} */ (level));
+      const map = divided(shown.map, /** @type {number} */ (level));
       return { ...drawn, map, limits: ratios, ends: RATIOS, level: 1, dashed: 1, unit: UNIT };
     },
     set(values) {
