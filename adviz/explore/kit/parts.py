@@ -92,7 +92,7 @@ class Parts(ABC):
         k: neighbours of a patch or an image that are kept; None = all.
         photos: whether the files' own pixels are wanted, which take most of the space.
         """
-        for key in self._keys(images, k):
+        for key in dict.fromkeys(self._keys(images, k)):  # each once
             kind = names_of(key)[0]
             if (photos or kind != "photo") and (kinds is None or kind in kinds):
                 yield key
