@@ -12,3 +12,20 @@ export function arrange(parent, nodes) {
     if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
   });
 }
+
+/**
+ * Makes a list of components so long; new ones come at the end of `parent`.
+ * @template {{ node: Element }} One
+ * @param {Element} parent
+ * @param {One[]} made
+ * @param {number} count
+ * @param {(place: number) => One} make
+ */
+export function resized(parent, made, count, make) {
+  while (made.length > count) made.pop()?.node.remove();
+  while (made.length < count) {
+    const one = make(made.length);
+    made.push(one);
+    parent.append(one.node);
+  }
+}

@@ -24,7 +24,7 @@ import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
-import { quantileOf } from "./maps.js";
+import { divided, quantileOf } from "./maps.js";
 import { scatter } from "./scatter.js";
 import { inRow, tiles } from "./tiles.js";
 import { tip } from "./words.js";
@@ -84,9 +84,6 @@ function limitsOf({ category, one, get }, name, by) {
 
 /** @param {Range} range @param {number} by @returns {Range} */
 const over = ([low, high], by) => [low / by, high / by];
-
-/** @param {Float32Array} map @param {number} by */
-const divided = (map, by) => map.map((value) => value / by);
 
 /**
  * Reads what each detector found in the displayed image; those whose prediction is pending are left out.

@@ -60,17 +60,6 @@ function span(place, side, count) {
 }
 
 /**
- * Says whether a pixel belongs to an image, not to its padding.
- * @param {import("./types").Pixel} pixel
- * @param {ArrayLike<number>} edges top, left, bottom, right: a part's `box`
- * @returns {boolean}
- */
-export function insideBox([row, column], edges) {
-  const [top, left, bottom, right] = Array.from(edges);
-  return row >= top && row < bottom && column >= left && column < right;
-}
-
-/**
  * Undoes numpy.packbits: eight values a byte, the first in its highest bit.
  * @param {Uint8Array} bits
  * @param {number} count of the values

@@ -1,7 +1,7 @@
 // The papers' tables: printed and measured values, cell by cell, and experiments that a person has done.
 
 import { BOTH, SHOWS, cellTexts, displayedCell, lacking } from "./cells.js";
-import { button, checkbox, select } from "./controls.js";
+import { button, checkbox, choice, select } from "./controls.js";
 import { cellDetail } from "./cell_detail.js";
 import { cellTable } from "./cell_table.js";
 import { explorer } from "./explorer.js";
@@ -49,18 +49,6 @@ function placeOf(cells, cell) {
   return [row, cells[row].indexOf(cell)];
 }
 
-/** Buttons of which one is pressed. @param {string[]} names @param {(name: string) => void} choose */
-function choice(names, choose) {
-  const buttons = names.map((name) => button("shows", name, `show ${name}`, () => choose(name)));
-  const node = h("div.av-choice", { role: "group", "aria-label": "what stands in a cell" }, ...buttons);
-  return {
-    node,
-    show: (/** @type {string} */ chosen) => {
-      names.forEach((name, i) => buttons[i].setAttribute("aria-pressed", String(name === chosen)));
-    },
-  };
-}
-
 /**
  * @param {import("./types").Frame} frame
  * @returns {import("./explorer").Parts<Now>}
@@ -70,7 +58,7 @@ function build({ model, store, change }) {
   const papers = select("paper", "paper", (paper) => change({ paper, table: first(paper), result: "" }));
   const names = select("table", "table", (table) => change({ table, result: "" }));
   const pros = select("pro", "PRO is", (pro) => change({ pro }));
-  const shows = choice(SHOWS, (value) => change({ shows: value }));
+  const shows = choice("shows", "cells show", SHOWS, (value) => change({ shows: value }));
   const others = checkbox("others", "methods that are not ours", (checked) => change({ others: checked }));
   const title = h("h2");
   const legend = h("p.av-legend");

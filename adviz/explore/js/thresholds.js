@@ -4,6 +4,7 @@ import { askAhead, lacking, pictureGiven, tilesGiven, tilesOf } from "./displaye
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
+import { divided as over } from "./maps.js";
 import { displayedError, mistakes, wordsOf } from "./mistakes.js";
 import { errorsOf, linesOf, markOf, totalOf, withMark } from "./sharing.js";
 import { gatePanel } from "./gate.js";
@@ -83,7 +84,7 @@ export function thresholdsPanel({ model, change }) {
   const lined = memo(linesOf);
   const total = memo(totalOf);
   const listed = memo(errorsOf);
-  const divided = memo(ratioOf);
+  const divided = memo(over);
   const costs = memo(costsOf);
   /** @param {Now} given */
   const linesAt = ({ get, threshold, facts, detector }) =>
@@ -270,11 +271,6 @@ function lineWords(level, why) {
 /** Whether the map is shown divided by its threshold. @param {Now} now @param {PixelLine} pixels */
 function divides(now, { level }) {
   return Boolean(now.get("relative")) && level !== null && level > 0;
-}
-
-/** @param {Float32Array} map @param {number} level */
-function ratioOf(map, level) {
-  return map.map((value) => value / level);
 }
 
 /**

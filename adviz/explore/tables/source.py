@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -138,15 +138,7 @@ class BookSource(Parts):
         every = (one for paper in PAPERS for one in self.book.experiments(paper))
         return {one.key: one for one in every}
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
         """Yield the keys of all tables, by every definition of PRO, and of all results."""
         for paper, facts in self._papers.items():
             for table, one in facts["tables"].items():

@@ -67,6 +67,13 @@ class TablesView(Explorer):
     STATE = ("paper", "table", "pro", "shows", "others", "cell", "result")
     KINDS = ("table", "result")
     LABELS: ClassVar[Mapping[str, str]] = {"table": "a table from stored results"}
+    ONE_OF: ClassVar[Mapping[str, Any]] = {
+        "paper": lambda _: PAPERS,
+        "table": lambda self: self.source.table_names(self.paper),
+        "pro": lambda _: PRO,
+        "shows": lambda _: SHOWS,
+        "result": lambda self: ["", *(one.key for one in self._filled.cell.experiments)],
+    }
     source: BookSource
 
     paper = Unicode().tag(sync=True)
@@ -85,33 +92,12 @@ class TablesView(Explorer):
 
     # state
 
-    @traitlets.validate("paper")
-    def _check_paper(self, proposal: Any) -> str:
-        return self._one_of("paper", proposal["value"], list(PAPERS))
-
-    @traitlets.validate("table")
-    def _check_table(self, proposal: Any) -> str:
-        return self._one_of("table", proposal["value"], self.source.table_names(self.paper))
-
-    @traitlets.validate("pro")
-    def _check_pro(self, proposal: Any) -> str:
-        return self._one_of("pro", proposal["value"], list(PRO))
-
-    @traitlets.validate("shows")
-    def _check_shows(self, proposal: Any) -> str:
-        return self._one_of("shows", proposal["value"], SHOWS)
-
     @traitlets.validate("cell")
     def _check_cell(self, proposal: Any) -> list[str]:
         cell = list(proposal["value"])
         if cell and tuple(cell) not in self.places:
             raise TraitError(f"cell must be [] or one of {self.places}, got {cell!r}")
         return cell
-
-    @traitlets.validate("result")
-    def _check_result(self, proposal: Any) -> str:
-        known = [experiment.key for experiment in self._filled.cell.experiments]
-        return self._one_of("result", proposal["value"], ["", *known])
 
     @traitlets.observe("paper")
     def _enter_paper(self, _change: Any) -> None:
