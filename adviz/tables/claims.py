@@ -455,11 +455,10 @@ def _inequality_text(claim: Claim, checked: Iterable[CheckedInequality]) -> str:
 
 def _mark(sides: CheckedInequality) -> str:
     """Return the interval of the difference, where there is one, and whether it holds."""
-    if sides.interval is None:
+    if sides.interval is None or set(sides.interval) == {0}:
         return f" {INEQUALITY_MARKS[sides.holds]}"
-    low, high = (
-        f"{limit:+.{DIGITS.get(sides.inequality.left.metric, 1)}f}" for limit in sides.interval
-    )
+    digits = DIGITS.get(sides.inequality.left.metric, 1)
+    low, high = (f"{round(limit, digits) + 0:+.{digits}f}" for limit in sides.interval)  # no -0.0
     mark = UNDECIDED if sides.holds is None else INEQUALITY_MARKS[sides.holds]
     return f" ({low} to {high}) {mark}"
 

@@ -103,15 +103,25 @@ def configuration(
             f"expected the settings of {method} in {name}, got {variant!r}: "
             f"{sorted(options)} is unknown"
         )
-    changed = setting.options.get(type(detector).__name__, {})
+    changed = dict(setting.options.get(type(detector).__name__, {}))
+    if setting.sigma is not None:
+        changed.setdefault("sigma", setting.sigma)
     return Configuration(
         detector=dataclasses.replace(detector, **changed),
         networks=networks,
         geometry=_geometry(name, dataset, method, side, setting),
         shots=shots,
-        size=EVALUATED_AT.get(name.paper) if setting.scale == 1 else None,
+        size=_evaluated_at(name.paper, setting),
         weights=weights,
     )
+
+
+def _evaluated_at(paper: str, setting: Setting) -> int | None:
+    """Return the side that maps are evaluated at, pixels; None = the images' own."""
+    if setting.evaluated_at != "paper":
+        return setting.evaluated_at
+    # On smaller images the paper's side would say nothing
+    return EVALUATED_AT.get(paper) if setting.scale == 1 else None
 
 
 def departures(method: str, metric: str, detector: Detector) -> str:

@@ -170,8 +170,8 @@ def plan(
         all.
     setting: on what; None = the paper's data and networks.
     pro: which definition of PRO is compared with the paper's, "global", "global-200" or
-        "per-image", see `metrics.pro`; None = that of the paper's own code (SPADE has none:
-        "global").
+        "per-image", see `metrics.pro`; None = the setting's, or else that of the paper's own code
+        (SPADE has none: "global").
 
     Raises
     ------
@@ -199,7 +199,9 @@ def plan_rows(
     cells: list[Cell] = []
     for (dataset, method, variant), printed in groups:
         cells += _row_cells(name, dataset, method, variant, printed, setting)
-    return Table(name, setting, tuple(cells), PAPERS_PRO[name.paper] if pro is None else pro)
+    if pro is None:
+        pro = setting.pro or PAPERS_PRO[name.paper]
+    return Table(name, setting, tuple(cells), pro)
 
 
 def _row_cells(

@@ -293,6 +293,31 @@ def test_training_images_can_be_fewer():
     )
 
 
+def test_the_protocol_can_be_asked_for():
+    """What the papers leave open, or do otherwise in their code, is one option each."""
+    paper = found("spade", 2, "SPADE")
+    assert (paper.geometry.mask_rule, paper.detector.sigma, paper.size) == (">0.5", 4, 256)
+    asked = tables.Setting(mask_rule="nearest", sigma=2.0, evaluated_at=None, pro="global-200")
+    changed = found("spade", 2, "SPADE", setting=asked)
+    assert (changed.geometry.mask_rule, changed.detector.sigma, changed.size) == (
+        "nearest",
+        2,
+        None,
+    )
+    assert found("rd", 1, "RD4AD", "image_size=256", setting=asked).detector.sigma == 2
+    assert tables.plan("spade", 3, asked).pro == "global-200"
+    assert tables.plan("spade", 3, asked, pro="global").pro == "global"
+    at_128 = dataclasses.replace(asked, evaluated_at=128)
+    assert found("patchcore", 1, "PatchCore", "coreset=1%", setting=at_128).size == 128
+    # An option of one detector goes before what is said of all
+    own = dataclasses.replace(asked, options={"SPADE": {"sigma": 0.0}})
+    assert found("spade", 2, "SPADE", setting=own).detector.sigma == 0
+    with pytest.raises(ValueError, match="pro must be one of 'global'"):
+        tables.plan("spade", 3, tables.Setting(pro="best"))
+    with pytest.raises(ValueError, match="mask_rule"):
+        tables.plan("spade", 3, tables.Setting(mask_rule="any"))
+
+
 def test_printed_values_are_for_the_papers_data_alone():
     own = tables.Setting(folders={"mvtec_ad": "factory"}, categories={"mvtec_ad": ("my_part",)})
     assert (

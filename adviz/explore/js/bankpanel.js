@@ -12,6 +12,7 @@ import { smallOf } from "./small.js";
 /** @typedef {import("./bank").Points} Points */
 
 const SIDE = 72; // CSS pixels of a patch
+const HIGHEST = 300; // CSS pixels of the plane, so that the words below it are in sight
 /** @type {number[]} */
 const NONE = [];
 
@@ -103,7 +104,7 @@ export function bankPanel({ change, store }) {
     const none = !key || (found !== null && !found.grid);
     nothing.textContent = none ? "There is no memory bank of this category, or this detector has none." : "";
     for (const one of [scatter.node, words]) one.hidden = none || !points;
-    if (!points || !found?.grid) return;
+    if (!points || !found?.grid || width <= 0) return;
     rows = matched(shown.part, found.cells[0] * found.cells[1], points);
     again = () => draw(now, shown, width);
     const bright = lit(rows);
@@ -123,7 +124,7 @@ export function bankPanel({ change, store }) {
       zoom,
       label: `${points.x.length} entries in the plane, ${bright.length} of them matched: a click picks a patch`,
       width,
-      height: Math.round(width * 0.7),
+      height: Math.min(Math.round(width * 0.7), HIGHEST),
     });
     words.textContent = `${bright.length} of ${points.x.length} entries are the nearest of its ${rows.length} patches.`;
   }
