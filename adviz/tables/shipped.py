@@ -26,7 +26,7 @@ FOLDER = files("adviz.tables").joinpath("results")
 FORMAT = 1
 DIGITS = 7
 OF_IMAGES = ("ids", "labels", "defects")  # the same in all results of a category
-COMMON = ("machine", "versions", "threads")  # of what was measured: the same in all results
+COMMON = ("versions", "threads")  # of what was measured: the same in all results
 
 
 def shipped(experiment: Experiment) -> ExperimentResult | None:
@@ -88,12 +88,12 @@ def ship(results: Iterable[ExperimentResult], folder: str | Path) -> list[Path]:
 
     Parameters
     ----------
-    results: of built-in images, all from one machine and one version of every library.
+    results: of built-in images, all from one version of every library.
     folder: where `shipped` looks for them is the package's ``tables/results``.
 
     Raises
     ------
-    ValueError: results of several machines or versions, or of other images of one category.
+    ValueError: results of several versions, or of other images of one category.
     OSError: a file cannot be written.
     """
     by_detector: dict[str, list[ExperimentResult]] = {}
@@ -116,7 +116,7 @@ def _lines(results: list[ExperimentResult]) -> list[dict[str, Any]]:
     for result in results:
         if any(result.measured[name] != common[name] for name in COMMON):
             raise ValueError(
-                "expected results of one machine and one version of every library, got "
+                "expected results of one version of every library, got "
                 f"{common} and { ({name: result.measured[name] for name in COMMON}) }: run all anew"
             )
         category = result.experiment.category

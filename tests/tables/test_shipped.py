@@ -60,11 +60,11 @@ def test_another_option_has_no_shipped_result(results, folder):
     assert shipped.shipped(dataclasses.replace(results[0].experiment, every=5)) is None
 
 
-def test_results_of_two_machines_are_not_mixed(results, folder):
+def test_results_of_two_versions_are_not_mixed(results, folder):
     other = dataclasses.replace(
-        results[2], measured=results[2].measured | {"machine": {"system": "elsewhere"}}
+        results[2], measured=results[2].measured | {"versions": {"torch": "1.0"}}
     )
-    with pytest.raises(ValueError, match="one machine and one version"):
+    with pytest.raises(ValueError, match="one version of every library"):
         shipped.ship([results[0], other], folder)
     assert list(folder.iterdir()) == []
 
