@@ -17,14 +17,14 @@ def found(scores, **other):
 @pytest.fixture
 def given():
     images = np.full((3, 8, 8, 3), 100, np.uint8)
-    predictions = {"PaDiM": found([1, 2, 5]), "PatchCore": found([10, 10, 9])}
+    predictions = {"PaDiM": found([1, 2, 5]), "PatchCore": found([10, 10, 5])}
     return images, predictions, {"PaDiM": 2.0, "PatchCore": 20.0}
 
 
 def test_scores_are_multiples_of_the_threshold(given):
     view = explore.series(VALUES, *given, name="pixels")
     np.testing.assert_array_equal(view.relative["PaDiM"], [0.5, 1, 2.5])
-    np.testing.assert_array_equal(view.relative["PatchCore"], [0.5, 0.5, 0.45])
+    np.testing.assert_array_equal(view.relative["PatchCore"], [0.5, 0.5, 0.25])
     assert view.facts["detectors"]["PaDiM"] == {"relative": [0.5, 1.0, 2.5], "limits": [0.0, 3.0]}
     assert (view.facts["name"], view.facts["values"]) == ("pixels", [0.0, 2.0, 4.0])
 
