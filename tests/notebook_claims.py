@@ -152,7 +152,7 @@ CLAIMS = {
         ),
     },
     "04_reverse_distillation": {
-        "without a trained bottleneck the student repeats its teacher less well": lambda said, row: (
+        "Without a trained bottleneck the student repeats its teacher less well": lambda said, row: (
             row("pre")[0] > row("oce+mff")[0]
         ),
         "the coarsest map alone is the *worst* of the three": lambda said, row: (
@@ -220,7 +220,7 @@ CLAIMS = {
             for defect in ("scratch", "dent")
         ),
         "on the paper's transistors and on ours the PRO rises from layer to layer, and the deepest alone is as good as "
-        "all three or better. In the paper's mean over # categories it is not so: all three are best": lambda said, row: (
+        "all three or better. In the paper's mean over # categories it is not so": lambda said, row: (
             said == [15]
             and all(
                 row("layers=1")[i] < row("layers=2")[i] < row("layers=3")[i]
