@@ -18,25 +18,40 @@ from adviz import sweep, tables
 from adviz.sweep import Experiment
 
 PAPERS = ("spade", "patchcore", "rd")
+LAST = "S5"  # of PatchCore: seven numbers of shots, more experiments than all else
 
 
-def experiments_of(paper: str, setting: tables.Setting) -> list[Experiment]:
-    """Return what all that is made of a paper needs, tables first."""
-    plans: list[tables.Table] = [
-        tables.plan(name.paper, name.table, setting) for name in tables.NAMES if name.paper == paper
-    ]
-    plans += [
+def stages(papers: Sequence[str], setting: tables.Setting) -> list[list[Experiment]]:
+    """Return what is made of the papers: their tables, then the rest, then the few shots."""
+    names = [name for name in tables.NAMES if name.paper in papers]
+    planned = {name: tables.plan(name.paper, name.table, setting) for name in names}
+    first = [planned[name] for name in names if name.table != LAST]
+    second: list[tables.Table | tables.FigurePlan | tables.Claims] = [
         tables.ablation(name, setting)
         for name, content in tables.ABLATIONS.items()
-        if content.paper == paper
+        if content.paper in papers
     ]
+    second += [tables.plan_claims(paper, setting) for paper in papers]
+    second += [
+        tables.plan_figure(figure.paper, figure.table, setting)
+        for figure in tables.FIGURES
+        if figure.paper in papers
+    ]
+    shots = [planned[name] for name in names if name.table == LAST]
+    few = {experiment for table in shots for experiment in table.experiments}
+    return [
+        [one for one in _experiments(first) if one not in few],
+        [one for one in _experiments(second) if one not in few],
+        list(few),
+    ]
+
+
+def _experiments(
+    plans: Iterable[tables.Table | tables.FigurePlan | tables.Claims],
+) -> list[Experiment]:
     experiments: list[Experiment] = []
     for plan in plans:
         experiments += plan.experiments
-    for figure in tables.FIGURES:
-        if figure.paper == paper:
-            experiments += tables.plan_figure(paper, figure.table, setting).experiments
-    experiments += tables.plan_claims(paper, setting).experiments
     return list(dict.fromkeys(experiments))
 
 
@@ -63,9 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--papers", nargs="+", default=PAPERS, choices=PAPERS)
     options = parser.parse_args(arguments)
     for seed in options.seeds:
-        setting = tables.built_in(seeds=(seed,))
-        for paper in options.papers:
-            run(experiments_of(paper, setting), options.folder)
+        for experiments in stages(options.papers, tables.built_in(seeds=(seed,))):
+            run(experiments, options.folder)
 
 
 if __name__ == "__main__":

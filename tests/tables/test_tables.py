@@ -72,7 +72,11 @@ def test_our_methods_have_experiments_and_others_say_why_not(paper, table):
     small = tables.plan(paper, table, tables.reduced())
     lines = {(cell.dataset, cell.method, cell.variant) for cell in plan.cells}
     assert {(cell.dataset, cell.method, cell.variant) for cell in small.cells} == lines
-    assert all(np.isnan(cell.printed) for cell in small.cells)
+    # Printed values all stand there, none beside a number of ours
+    printed = [cell.printed for cell in plan.cells if not np.isnan(cell.printed)]
+    assert [cell.printed for cell in small.cells if not cell.data] == printed
+    assert not any(cell.experiments for cell in small.cells if not cell.data)
+    assert all(np.isnan(cell.printed) for cell in small.cells if cell.data)
     assert {one.data for one in small.experiments} <= {"demo"}
 
 
@@ -147,8 +151,7 @@ def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
         in repr(comparison)
     )
     elsewhere = tables.plan("rd", 3, tables.reduced())
-    # Where nothing printed is shown
-    assert "never called" not in repr(tables.compare(elsewhere, []))
+    assert "never called" in repr(tables.compare(elsewhere, []))  # the printed value stands there
 
 
 def test_the_lines_of_patchcore():
@@ -255,7 +258,7 @@ def test_protocols_that_are_ours_are_said_below_a_table():
     ]
     assert "does not say which classes are normal" in cell.reason
     small = repr(tables.compare(tables.plan("rd", 4, tables.reduced()), []))
-    assert "caltech256:" not in small
+    assert "caltech256:" in small  # its printed values stand there as well
 
 
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
@@ -338,10 +341,13 @@ def setting(seeds=(0,)):
 
 
 def cell_of(comparison, **wanted):
+    """Return the cell with the attributes wanted; on other data than the paper's, that of ours."""
+    apart = not comparison.table.setting.uses_paper_data
     (one,) = [
         f
         for f in comparison.filled
         if all(getattr(f.cell, key) == value for key, value in wanted.items())
+        and bool(f.cell.data) == apart
     ]
     return one
 
@@ -432,7 +438,7 @@ def test_all_formats_hold_the_same_numbers(tmp_path):
         assert re.search(r"87\.3 \(\+1\.0\)", text)
     frame = comparison.to_frame()
     assert frame["delta"].round(6).tolist() == [14.1, -1.9, 1.0, -4.1]
-    assert comparison.to_csv().splitlines()[0].startswith("paper,table,dataset,category")
+    assert comparison.to_csv().splitlines()[0].startswith("paper,table,dataset,data,category")
     grid = cell_of(comparison, variant="stage1=knn10", category="grid")
     assert f'<a href="{grid.results[0].path.name}"' in comparison.to_html(tmp_path)
     assert "toprule" in comparison.to_latex()
