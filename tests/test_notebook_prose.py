@@ -140,6 +140,22 @@ def test_the_readme_has_every_notebook_with_its_minutes():
     assert found == {file.stem: title_and_minutes(file)[1] for file in NOTEBOOKS}
 
 
+def solutions():
+    """Return how many folded solutions the page has, by notebook."""
+    text = (REPOSITORY / "notebooks" / SOLUTIONS).read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return {section.split("\n")[0]: section.count("<details>") for section in sections}
+
+
+@pytest.mark.parametrize("name", solutions())
+def test_whatever_is_proposed_has_a_solution(name):
+    file = REPOSITORY / "notebooks" / f"{name}.ipynb"
+    cells = nbformat.read(file, as_version=4).cells
+    (tries,) = (cell.source for cell in cells if cell.source.startswith("## Try this\n"))
+    assert len(re.findall(r"^\* ", tries, re.MULTILINE)) == solutions()[name]
+    assert f"]({SOLUTIONS}#{name})" in tries
+
+
 OPENING = "# Why?\n\n**About 5 minutes to read; runs in about 7 seconds on two cores.**"
 TRY = "## Try this\n* one\n* two"
 END = "## Summary\n\n**Next**: [01](01_quickstart.ipynb)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,9 @@ def series(
     --------
     >>> images = np.stack([category.test.image(i) for i in range(3)])
     >>> few = detector.predict(backbone.extract(images))
-    >>> view = explore.series([0, 4, 8], images, {"SPADE": few}, {"SPADE": 5.0}, name="pixels")
+    >>> view = explore.series([0, 4, 8], images, {"near": few}, {"near": 25.0}, name="pixels")
     >>> view.value = 8
-    >>> view.relative["SPADE"].shape
+    >>> view.relative["near"].shape
     (3,)
     """
     return SeriesView(Steps(values, images, predictions, thresholds, name))
@@ -88,7 +88,7 @@ class Steps(Parts):
         self.thresholds = dict(thresholds)
         self.name = name
         _check(self)
-        # Beyond a threshold and a half all is as bad: else the last steps would leave the first dark
+        # Beyond a threshold and a half all is as bad: the last steps must not leave the first dark
         self.limits = {
             detector: (float(_maps(one).min()), WIDEST * self.thresholds[detector])
             for detector, one in self.predictions.items()
@@ -125,16 +125,7 @@ class Steps(Parts):
             return stepped(_maps(self.predictions[names[0]])[step])
         raise KeyError(f"{key!r} is no part: expected image/STEP or map/DETECTOR/STEP")
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
-        """Yield the keys of all pictures and maps."""
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
         for step in range(len(self.values)):
             yield part_key("image", step)
             for detector in self.predictions:
@@ -179,6 +170,7 @@ class SeriesView(Explorer):
     """
 
     MODULE = "series.js"
+    KINDS = ("image", "map")
     STATE = ("value", "picked", "zoom")
     source: Steps
 
@@ -205,15 +197,6 @@ class SeriesView(Explorer):
                 f"{picked}"
             )
         return picked
-
-    @traitlets.validate("zoom")
-    def _check_zoom(self, proposal: Any) -> list[float]:
-        zoom = list(proposal["value"])
-        if zoom and not (len(zoom) == 3 and zoom[2] >= 1):
-            raise TraitError(
-                f"zoom must be [] or [row, column, magnification of 1 or more], got {zoom}"
-            )
-        return zoom
 
     def _step(self, value: float) -> int:
         return int(np.abs(self.source.values - value).argmin())
