@@ -236,6 +236,14 @@ CLAIMS = {
                 for metric in ("image_auroc", "pro")
             )
         ),
+        "on transistors SPADE's deepest layer is as good as all three, there and here": lambda said, row: (
+            all(row("layers=3")[i] > row("layers=1+2+3")[i] - 1 for i in (1, 2))
+        ),
+        "three maps together beat each of them alone": lambda said, row: all(
+            row(f"{whose}: {metric}")[4] > max(row(f"{whose}: {metric}")[:3])
+            for whose in ("printed", "ours")
+            for metric in ("image_auroc", "pro")
+        ),
         "and the coarsest alone locates worse than it detects": lambda said, row: all(
             row(f"{whose}: pro")[2] < row(f"{whose}: image_auroc")[2]
             for whose in ("printed", "ours")
