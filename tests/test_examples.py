@@ -26,7 +26,16 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PARSER = doctest.DocTestParser()
 # The only public names without an example, and why.
 VIEWS = {  # no user makes one: the function in lower case does, and has the example
-    *("CompareView", "CoresetView", "Desk", "DeviationsView", "LayersView", "ProView", "Story"),
+    *(
+        "CompareView",
+        "CoresetView",
+        "Desk",
+        "DeviationsView",
+        "LayersView",
+        "ProView",
+        "SeriesView",
+        "Story",
+    ),
     *("ResultsView", "RetrievalView", "TablesView", "ThresholdsView", "TrainingView"),
 }
 WITHOUT = {"explore": VIEWS}

@@ -17,6 +17,7 @@ TIMES = re.compile(r"\*\*About (\d+) minutes to read; runs in about (\d+) second
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")
 FILE = re.compile(r"`((?:docs|data|benchmarks)/[\w./-]+\.\w+)`")
 ROW = re.compile(r"^\| \[(\w+)\]\((?:notebooks/)?\1\.ipynb\) \| (.+) \| (\d+) \|$", re.MULTILINE)
+SOLUTIONS = "../docs/solutions.md"  # a page of the repository: beside the notebooks on GitHub
 LONGEST, TYPICAL = 12, 5  # lines of a code cell that is read
 
 
@@ -35,7 +36,12 @@ def broken_links(notebook):
             continue
         for target, anchor in LINK.findall(cell.source):
             file = REPOSITORY / "notebooks" / target
-            if not target.startswith("http") and not (target.endswith(".ipynb") and file.is_file()):
+            if target == SOLUTIONS:
+                if f"## {anchor}" not in file.read_text(encoding="utf-8").splitlines():
+                    yield f"no solutions of {anchor}"
+            elif not target.startswith("http") and not (
+                target.endswith(".ipynb") and file.is_file()
+            ):
                 yield f"no notebook {target}"
             elif anchor and anchor not in headings(nbformat.read(file, as_version=4)):
                 yield f"no heading {target}#{anchor}"
@@ -134,6 +140,22 @@ def test_the_readme_has_every_notebook_with_its_minutes():
     assert found == {file.stem: title_and_minutes(file)[1] for file in NOTEBOOKS}
 
 
+def solutions():
+    """Return how many folded solutions the page has, by notebook."""
+    text = (REPOSITORY / "notebooks" / SOLUTIONS).read_text(encoding="utf-8")
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    return {section.split("\n")[0]: section.count("<details>") for section in sections}
+
+
+@pytest.mark.parametrize("name", solutions())
+def test_whatever_is_proposed_has_a_solution(name):
+    file = REPOSITORY / "notebooks" / f"{name}.ipynb"
+    cells = nbformat.read(file, as_version=4).cells
+    (tries,) = (cell.source for cell in cells if cell.source.startswith("## Try this\n"))
+    assert len(re.findall(r"^\* ", tries, re.MULTILINE)) == solutions()[name]
+    assert f"]({SOLUTIONS}#{name})" in tries
+
+
 OPENING = "# Why?\n\n**About 5 minutes to read; runs in about 7 seconds on two cores.**"
 TRY = "## Try this\n* one\n* two"
 END = "## Summary\n\n**Next**: [01](01_quickstart.ipynb)."
@@ -201,9 +223,11 @@ def test_links_that_lead_nowhere_are_seen():
     fine = "[a](01_quickstart.ipynb#Fit-and-predict) [b](https://arxiv.org/abs/1) `data/README.md`"
     assert list(broken_links(markdown(fine))) == []
     bad = "[a](99_none.ipynb) [b](01_quickstart.ipynb#None) [c](../README.md) `docs/none.md`"
+    bad += f" [d]({SOLUTIONS}#99_none)"
     expected = ["no notebook 99_none.ipynb", "no heading 01_quickstart.ipynb#None"]
     assert list(broken_links(markdown(bad))) == [
         *expected,
         "no notebook ../README.md",
+        "no solutions of 99_none",
         "no file docs/none.md",
     ]

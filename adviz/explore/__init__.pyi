@@ -24,6 +24,8 @@ from .results import ResultsView as ResultsView
 from .results import results as results
 from .retrieval.view import RetrievalView as RetrievalView
 from .retrieval.view import retrieval as retrieval
+from .series import SeriesView as SeriesView
+from .series import series as series
 from .story import Story as Story
 from .story import story as story
 from .tables.view import TablesView as TablesView

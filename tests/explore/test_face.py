@@ -26,7 +26,7 @@ def test_every_explorer_has_a_folder_or_a_module():
     functions = {name for name in explore.__all__ if name.islower()}
     shared = {"export", "export_size", "link"}  # of the kit
     assert FOLDERS | MODULES == functions - shared
-    assert {"desk", "results", "story", "training", "why"} == MODULES
+    assert {"desk", "results", "series", "story", "training", "why"} == MODULES
 
 
 @pytest.mark.parametrize("name", sorted(FOLDERS | MODULES))
