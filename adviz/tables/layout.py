@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FEW = 4  # categories, up to which they are columns
 STACKED = 8  # columns, beyond which printed and ours stand above each other
 PRINTED, OURS = "printed", "ours"
+ALL = "all"  # in place of a category: of the whole data set
 AS_PRINTED = "as printed"  # a line without anything of ours
 # How a cell's reason begins -> the same in two words
 REMARKS = {"left out": "left out", "these data": "no data"}
@@ -167,7 +168,7 @@ def _lines(comparison: Comparison) -> list[_Line]:
         group = ""
         if not uses_paper_data:
             group = f"{OURS}: {cell.data}" if cell.data else PRINTED
-        cells_of.setdefault(name, {})[group, cell.category or "all", filled.metric] = filled
+        cells_of.setdefault(name, {})[group, cell.category or ALL, filled.metric] = filled
     return [_Line(name, cells) for name, cells in cells_of.items()]
 
 
@@ -178,7 +179,7 @@ def _keys(lines: list[_Line]) -> list[Key]:
     pairs = list(dict.fromkeys((group, category) for group, category, _ in keys))
     metrics = list(dict.fromkeys(metric for _, _, metric in keys))
     # Stable sorts: averages last, as in most papers, and ours after what is printed
-    pairs.sort(key=lambda pair: pair[1].startswith("average"))
+    pairs.sort(key=lambda pair: pair[1].startswith(("average", ALL)))
     pairs.sort(key=lambda pair: pair[0] != PRINTED)
     return [(*pair, metric) for pair in pairs for metric in metrics if (*pair, metric) in keys]
 

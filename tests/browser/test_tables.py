@@ -26,16 +26,19 @@ class Tables(Driven):
     """The explorer of tables as a person uses it."""
 
     def cell(self, line, place):
-        """Return the cell of a method and a category, whichever of them is the row."""
+        """Return the cell of a method and a category, whichever of them is the row.
+
+        On other data than the paper's it is ours, which stand behind the printed ones.
+        """
         at = self.find(".av-cell-table").evaluate(
             """(table, [line, place]) => {
               const name = head => head.innerText.replace(/[\\s,]+/g, " ").trim();
               const like = text => text.replaceAll(",", "");
-              const columns = [...table.tHead.rows[0].cells].slice(1).map(name);
+              const columns = [...[...table.tHead.rows].at(-1).cells].slice(1).map(name);
               const rows = [...table.tBodies[0].rows].map(row => name(row.cells[0]));
               for (const [a, b] of [[like(line), like(place)], [like(place), like(line)]])
                 if (rows.includes(a) && columns.includes(b))
-                  return [rows.indexOf(a), columns.indexOf(b)];
+                  return [rows.lastIndexOf(a), columns.lastIndexOf(b)];
               throw new Error(`${line}, ${place}: ${rows} | ${columns}`);
             }""",
             [line, place],
@@ -73,6 +76,8 @@ def test_a_cell_is_run_and_filled(live):
     expect(live.status).to_contain_text("PatchCore, Table S1 · 0 of 10 experiments done")
     expect(live.find(".av-run-cell")).to_have_text("run this cell (1)")
     expect(live.cell(LINE, "bottle")).to_have_text("…")
+    groups = live.find(".av-cell-table th.av-group")
+    expect(groups).to_have_text(["printed", "ours: built-in images"])
     live.push("run-cell")
     expect(live.cell(LINE, "bottle")).to_have_text(re.compile(r"^\d+\.\d$"), timeout=RUNS)
     expect(live.cell(LINE, "average")).to_have_text("1/2")
