@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from adviz.detectors import (
     ReverseDistillation,
 )
 from adviz.sweep import SHANGHAITECH
+from adviz.tables.baselines import BASELINES, PatchBaseline
 from adviz.tables.paper_values import TableName
 from adviz.tables.setting import ONE_CLASS, Setting
 
@@ -27,6 +28,8 @@ PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, th
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
 # Methods that a detector of this package implements
 OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
+# The paper whose baselines are ours too; what others call so is on whole images
+BASELINES_OF = "spade"
 # What a table says below where SPADE's image scores are in it: K is not the text's.
 SPADES_K = (
     "SPADE: images are scored with K = 5, which gives the printed image AUROC in public runs, and "
@@ -82,7 +85,8 @@ def configuration(
     ------
     ValueError: a variant that no rule here knows.
     """
-    if method not in OURS:
+    is_baseline = method in BASELINES and name.paper == BASELINES_OF
+    if method not in OURS and not is_baseline:
         return NOT_OURS.get(method, "not implemented: as printed")
     options = parsed(variant)
     shots = setting.train
@@ -115,13 +119,18 @@ def configuration(
 
 
 def departures(method: str, metric: str, detector: Detector) -> str:
-    """Return where a number of ours follows another constant than the paper's text, or "".
+    """Return where a number of ours follows another rule than the paper's text, or "".
 
     Parameters
     ----------
     method, metric: of a table's cell.
     detector: that the cell is made with.
     """
+    if isinstance(detector, PatchBaseline):
+        return (
+            f"{method} is our definition: {BASELINES[method]}, of {detector.patches} patches drawn "
+            "from all training images, with SPADE's features and smoothing"
+        )
     if method != "SPADE" or metric != "image_auroc":
         return ""
     return "" if "k_images_score" in detector.differences("paper") else SPADES_K
@@ -211,10 +220,15 @@ def _distillation(options: dict[str, str], dataset: str) -> Detector:
     return dataclasses.replace(preset, **changed)
 
 
+def _baseline(method: str) -> Callable[[dict[str, str], str], Detector]:
+    return lambda _options, _dataset: PatchBaseline(method)
+
+
 # Method -> a function of (options, data set), which takes the options that it knows
 _BUILDERS: Mapping[str, Any] = {
     "SPADE": _spade,
     "PaDiM": _padim,
     "PatchCore": _patchcore,
     "RD4AD": _distillation,
+    **{method: _baseline(method) for method in BASELINES},
 }
