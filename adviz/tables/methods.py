@@ -131,9 +131,22 @@ def departures(method: str, metric: str, detector: Detector) -> str:
             f"{method} is our definition: {BASELINES[method]}, of {detector.patches} patches drawn "
             "from all training images, with SPADE's features and smoothing"
         )
+    if isinstance(detector, ReverseDistillation):
+        return _smaller_student(method, detector)
     if method != "SPADE" or metric != "image_auroc":
         return ""
     return "" if "k_images_score" in detector.differences("paper") else SPADES_K
+
+
+def _smaller_student(method: str, detector: ReverseDistillation) -> str:
+    """Return what a student's size and training are in place of the paper's, or ""."""
+    different = detector.differences("official")
+    changes = [
+        f"{name} = {different[name][0]} in place of {different[name][1]}"
+        for name in ("student", "width", "epochs")
+        if name in different
+    ]
+    return f"{method}: {', '.join(changes)}" if changes else ""
 
 
 def named_networks(variant: str) -> list[str]:
