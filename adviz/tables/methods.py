@@ -11,6 +11,7 @@ from adviz.data import Geometry
 from adviz.detectors import (
     SPADE,
     AtMost,
+    ConventionalDistillation,
     Detector,
     PaDiM,
     PatchCore,
@@ -27,7 +28,7 @@ PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, th
 # Names in Table 5 of reverse distillation -> the detector's option
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
 # Methods that a detector of this package implements
-OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
+OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD", "Conventional distillation")
 # The paper whose baselines are ours too; what others call so is on whole images
 BASELINES_OF = "spade"
 # What a table says below where SPADE's image scores are in it: K is not the text's.
@@ -107,7 +108,8 @@ def configuration(
             f"expected the settings of {method} in {name}, got {variant!r}: "
             f"{sorted(options)} is unknown"
         )
-    changed = setting.options.get(type(detector).__name__, {})
+    trained_as = ReverseDistillation if method == "Conventional distillation" else type(detector)
+    changed = setting.options.get(trained_as.__name__, {})
     return Configuration(
         detector=dataclasses.replace(detector, **changed),
         networks=networks,
@@ -233,6 +235,10 @@ def _distillation(options: dict[str, str], dataset: str) -> Detector:
     return dataclasses.replace(preset, **changed)
 
 
+def _conventional(_options: dict[str, str], _dataset: str) -> Detector:
+    return ConventionalDistillation.preset("fair")
+
+
 def _baseline(method: str) -> Callable[[dict[str, str], str], Detector]:
     return lambda _options, _dataset: PatchBaseline(method)
 
@@ -243,5 +249,6 @@ _BUILDERS: Mapping[str, Any] = {
     "PaDiM": _padim,
     "PatchCore": _patchcore,
     "RD4AD": _distillation,
+    "Conventional distillation": _conventional,
     **{method: _baseline(method) for method in BASELINES},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,8 @@ CLASSED = ("mnist", "fashion_mnist", "cifar10")  # with classes that are the sam
 CALTECH = "caltech256"
 CLUTTER = "clutter"  # its class of what is none of its objects: never normal
 ONE_CLASS = (*CLASSED, CALTECH)
+# Photographs of SPADE's Fig. 1 -> the class that is normal: our choice, the paper names none
+PHOTOGRAPHS = {"cub200": "Black_footed_Albatross", "flowers102": "pink primrose"}
 TILE = ("magnetic_tile",)  # the one category of MTD
 # Of ShanghaiTech Campus that have test videos
 SCENES = tuple(f"{number:02}" for number in range(1, 13))
@@ -87,7 +90,10 @@ NO_PROTOCOL = {
     )
 }
 # Data set -> its folder below that of all data sets
-PAPER_FOLDERS = {"mvtec_ad": MVTEC_FOLDER, **{name: name for name in (*ONE_CLASS, *OWN_TREES)}}
+PAPER_FOLDERS = {
+    "mvtec_ad": MVTEC_FOLDER,
+    **{name: name for name in (*ONE_CLASS, *PHOTOGRAPHS, *OWN_TREES)},
+}
 
 
 def paper_categories() -> dict[str, Sequence[str]]:
@@ -212,7 +218,7 @@ def available_setting(
     """Return the papers' setting where MVTec AD is on disk, else `reduced` on the built-in data.
 
     The magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part of it where they
-    are on disk next to ``mvtec/``.
+    are on disk next to ``mvtec/``, and the birds and flowers of SPADE's Fig. 1 in any case.
 
     Parameters
     ----------
@@ -230,8 +236,16 @@ def available_setting(
     False
     """
     base = None if root is None else Path(root)
+    photographs = {
+        name: (normal,) for name, normal in PHOTOGRAPHS.items() if normal_classes(name, base)
+    }
     if not folder_of(MVTEC_FOLDER, base).is_dir():
-        return reduced(categories, every, scale)
+        small = reduced(categories, every, scale)
+        return dataclasses.replace(
+            small,
+            folders={**small.folders, **{name: name for name in photographs}},
+            categories={**small.categories, **photographs},
+        )
     on_disk = {name for name in OWN_TREES if folder_of(name, base).is_dir()}
     included = {"mvtec_ad"} | on_disk
     categories_of = paper_categories()
@@ -239,9 +253,8 @@ def available_setting(
         included |= {*CLASSED, CALTECH}
         if names := normal_classes(CALTECH, base):
             categories_of[CALTECH] = names
-    return Setting(
-        categories={name: categories_of[name] for name in categories_of if name in included}
-    )
+    chosen = {name: categories_of[name] for name in categories_of if name in included}
+    return Setting(categories={**chosen, **photographs})
 
 
 def one_class(
