@@ -25,12 +25,11 @@ MAX_GROUPS = 60  # errors on a page
 LARGE = ("metal_nut", "transistor", "hazelnut")
 SMALL = ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw")
 NUT = "hazelnut"  # SPADE's Fig. 2
-TINTED = (0.5, 1.5)  # map / threshold, in PatchCore's Fig. 1
 # SPADE's Fig. 3, and what stands for it among the built-in categories
 OBJECT_AND_TEXTURE = ("cable", "grid")
 BUILT_IN_PAIR = ("transistor", "mesh")
 N_CATEGORIES = 4  # of SPADE's Fig. 1, birds and flowers first
-NORMAL_PIXELS = 0.99  # where no mask says more, so many of them are below the threshold
+GOOD_PIXELS = 0.99  # of good test images, so many are below what is shown as detected
 RELATIVE = "map / threshold"
 WITHOUT_MASKS = (
     "; of birds and flowers, which have no masks, map ≥ 99 % of the pixels of good test images. "
@@ -105,21 +104,23 @@ def over_images(name: TableName, results: list[ExperimentResult], predict: Predi
         return _empty(name, "no anomalous image")
     groups = []
     for predicted, image in chosen:
-        predicted = predicted._replace(threshold=_pixel_threshold(predicted))
-        tint = _relative_map(predicted, image)
-        tinted = overlay(predicted.category.test.image(image), tint, limits=TINTED)
+        usual = _good_pixels(predicted)
+        scores = _map(predicted, image)
+        # A map that is not above what is usual stays grey
+        limits = (usual, max(float(scores.max()), 1.1 * usual))
+        tinted = overlay(predicted.category.test.image(image), scores, limits=limits)
         groups.append([Picture(tinted, truth=_mask(predicted, image))])
     captions = [_caption(predicted, image).replace(": ", "\n", 1) for predicted, image in chosen]
     return picture_groups(
         groups,
         ("",),
         captions,
-        per_row=min(5, -(-len(groups) // 2)),
+        per_row=3 if len(groups) <= 6 else 5,
         title=f"{name}: {name.title}",
         note=(
-            f"Tinted from {TINTED[0]} to {TINTED[1]} times the threshold with the best F1 over all "
-            "pixels of the category. Shown: the anomalous image with the middle score. Scores are "
-            "of images, their threshold is F1-optimal."
+            "Tinted from what 99 % of the pixels of good test images are below to each map's own "
+            "largest value. Shown: the anomalous image with the middle score. Thresholds of scores "
+            "are F1-optimal."
         ),
     )
 
@@ -365,9 +366,14 @@ def _image_and_map(predicted: Predicted, image: int) -> list[Picture]:
 
 def _relative_map(predicted: Predicted, image: int) -> np.ndarray:
     """Return an image's (H, W) map divided by the threshold."""
+    return np.asarray(_map(predicted, image) / predicted.threshold)
+
+
+def _map(predicted: Predicted, images: int | np.ndarray) -> np.ndarray:
+    """Return the map of an image, (H, W), or of several."""
     if predicted.prediction.anomaly_map is None:
         raise ValueError(f"expected a detector with maps, got {predicted.result.experiment!r}")
-    return np.asarray(predicted.prediction.anomaly_map[image] / predicted.threshold)
+    return np.asarray(predicted.prediction.anomaly_map[images])
 
 
 def _mask(predicted: Predicted, image: int) -> np.ndarray | None:
@@ -417,10 +423,16 @@ def _pixel_threshold(predicted: Predicted) -> float:
     if maps is None:
         return predicted.threshold
     if not test.has_masks:
-        return float(np.quantile(maps[test.labels == 0], NORMAL_PIXELS))
+        return _good_pixels(predicted)
     known = test.known_pixels  # (N,) bool, images whose pixels are labelled
     masks = test.subset(known).masks_array()
     return float(metrics.f1_threshold(maps[known].ravel(), masks.ravel()).threshold)
+
+
+def _good_pixels(predicted: Predicted) -> float:
+    """Return what most pixels of the good test images' maps are below."""
+    good = np.flatnonzero(predicted.category.test.labels == 0)
+    return float(np.quantile(_map(predicted, good), GOOD_PIXELS))
 
 
 def _empty(name: TableName, remark: str) -> StaticFigure:
