@@ -1,7 +1,7 @@
 """Explorers that draw themselves, and those before them: how soon each answers, and what it sends.
 
 `benchmarks.explorers` prints these tables. The clock is the page's own. It runs from the event to
-the frame after the answer: of the former explorers what the kernel draws (of opacity the canvas
+the end of the frame after the answer: of the former explorers what the kernel draws (of opacity the canvas
 itself), of those that draw themselves the element that an action names.
 """
 
@@ -21,6 +21,7 @@ PICTURE = ("canvas.av-picture-canvas", "data-drawn")
 THRESHOLD = (".av-strip .av-threshold", "aria-valuenow")
 DRAWN = (".av-explorer", "data-drawn")
 CLOUD = ("canvas.av-cloud-marks", "data-drawn")
+LASSO = (".av-cloud-lasso", "d")
 
 # Starts the clock at every event, and stops it at the frame after a change of an attribute of one
 # element, or of anything outside of the controls (`watched` null).
@@ -33,10 +34,13 @@ WATCH = """([root, watched, controls]) => {
   };
   bench.begin = begin;
   if (!window.benchmarkListens) {
-    for (const kind of ['pointerdown', 'keydown', 'input', 'change'])
+    const kinds = ['pointerdown', 'keydown', 'input', 'change'];
+    for (const kind of [...kinds, 'pointermove', 'pointerup'])
       document.addEventListener(kind, () => {
         const now = window.benchmark;
-        if (now.armed) { now.begin(); now.armed = false; }
+        if (!(now.armed === 'any' ? kinds.includes(kind) : now.armed === kind)) return;
+        now.begin();
+        now.armed = '';
       }, true);
     window.benchmarkListens = true;
   }
@@ -45,14 +49,19 @@ WATCH = """([root, watched, controls]) => {
       const element = target.closest ? target : target.parentElement;
       if (!element || (watched ? !element.matches(watched[0]) : element.closest(controls))) continue;
       bench.last = performance.now();
-      requestAnimationFrame(() => { bench.answered ??= performance.now(); });
+      requestAnimationFrame(() => {
+        const painted = new MessageChannel();  // a message comes after the frame
+        painted.port1.onmessage = () => { bench.answered ??= performance.now(); };
+        painted.port2.postMessage(0);
+      });
     }
   });
   const what = { subtree: true, childList: !watched, characterData: !watched, attributes: true };
   const names = watched ? [watched[1]] : ['src', 'data-drawn', 'style'];
   bench.observer.observe(root, { ...what, attributeFilter: names });
 }"""
-ARM = "() => { window.benchmark.armed = true; window.benchmark.answered = undefined; }"
+# Before an event of a kind, or of any that a control answers
+ARM = "kind => { window.benchmark.armed = kind; window.benchmark.answered = undefined; }"
 # Resolves, when nothing has changed for a while, to the milliseconds that the answer took, or null
 ANSWER = """async ([patience, rest]) => {
   const bench = window.benchmark;
@@ -166,6 +175,11 @@ def choosing(selector: str) -> Move:
     return move
 
 
+def zooming(explorer: Explorer, turn: int) -> None:
+    """Magnify a scatter by a key, or less."""
+    explorer.root.locator(CLOUD[0]).first.press("+" if turn % 8 < 4 else "-")
+
+
 def clicking(selector: str) -> Move:
     """Return what clicks elements one after the other, or places of the only one."""
 
@@ -175,6 +189,31 @@ def clicking(selector: str) -> Move:
         x = (37 * turn + 20) % max(1, int(box["width"] - 8)) + 4
         y = (61 * turn + 30) % max(1, int(box["height"] - 8)) + 4
         found.nth(turn % found.count()).click(position={"x": x, "y": y}, force=True)
+
+    return move
+
+
+def outlining(measured: str) -> Move:
+    """Return what draws round most points; measured from its last move, or the pointer's release."""
+
+    def move(explorer: Explorer, turn: int) -> None:
+        page, slip = explorer.page, 0.02 * (turn % 5)
+        box = explorer.root.locator(CLOUD[0]).first.bounding_box()
+        corners = [(0.2 + slip, 0.2), (0.8, 0.25), (0.75, 0.8 - slip), (0.25, 0.75), (0.2, 0.3)]
+        first, *others = [
+            (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners
+        ]
+        page.keyboard.down("Shift")
+        page.mouse.move(*first)
+        page.mouse.down()
+        for place in others:
+            page.mouse.move(*place, steps=8)
+        page.evaluate(ARM, measured)
+        if measured == "pointermove":
+            page.mouse.move(*first)
+            page.wait_for_timeout(REST)
+        page.mouse.up()
+        page.keyboard.up("Shift")
 
     return move
 
@@ -216,9 +255,16 @@ ACTIONS: dict[str, dict[str, tuple[Move, tuple[str, str]]]] = {
         "point": (clicking("canvas.av-cloud-marks"), CLOUD),
         "training image": (clicking(".av-stepper button.av-next"), PICTURE),
     },
+    "coreset_160k": {
+        "lasso, each move": (outlining("pointermove"), LASSO),
+        "lasso, release": (outlining("pointerup"), CLOUD),
+        "size": (pressing(".av-size input"), CLOUD),
+        "point": (clicking("canvas.av-cloud-marks"), CLOUD),
+        "zoom": (zooming, CLOUD),
+    },
     "deviations": {"step": (clicking(".av-waterfall [role=button]"), DRAWN)},
     "tables": {
-        "cell": (clicking(".av-cell-table td"), DRAWN),
+        "cell": (clicking(".av-cell-table td:not(:empty)"), DRAWN),
         "paper": (choosing(".av-paper"), DRAWN),
     },
     "desk": {
@@ -274,7 +320,7 @@ def measured(
             page.wait_for_timeout(500)  # what was asked for ahead has come
             received.take()
         for turn in range(repeats):
-            page.evaluate(ARM)
+            page.evaluate(ARM, "any")
             try:
                 move(explorer, turn)
             except Exception as error:
@@ -327,7 +373,7 @@ def exported(browser: Any, view: Any, name: str, folder: Path, repeats: int) -> 
     page.evaluate(WATCH, [explorer.root.element_handle(), list(PICTURE), FORMER_CONTROLS])
     clicks = []
     for turn in range(repeats):
-        page.evaluate(ARM)
+        page.evaluate(ARM, "any")
         explorer.pick(turn)
         clicks.append(page.evaluate(ANSWER, [PATIENCE, REST]) or float(PATIENCE))
     context.close()

@@ -37,6 +37,7 @@ methods = {"SPADE": SPADE(layers=(8, 16), k_images=10), "PaDiM": PaDiM(layers=(8
            "PatchCore": PatchCore(coreset=0.02)}
 found = {n: {m: d.fit(train).predict(test) for m, d in methods.items()} for n, (train, test) in features.items()}"""
 BUILT_IN = ("bottle", "brick", "capsule", "hex_nut", "mesh", "transistor")
+DESK = ("retrieval", "bank", "layers", "compare", "thresholds")
 OF_IMAGES = "view = explore.{}(categories, found)\nview.wait()\nview"
 # Explorers that are made otherwise
 MADE = {
@@ -45,6 +46,22 @@ fitted = {s: PatchCore(coreset=0.1, sampler=s).fit(train) for s in ("greedy", "r
 budgets = [0.001, 0.01, 0.1]
 predictions = {s: d.predict_coreset_sizes(test, budgets) for s, d in fitted.items()}
 view = explore.coreset(categories["capsule"], {s: d.trace_ for s, d in fitted.items()}, predictions)
+view.wait()
+view""",
+    "coreset_160k": """from adviz.core import CoresetTrace
+rng, images, grid = np.random.default_rng(0), 205, (28, 28)
+cells = grid[0] * grid[1]
+count = images * cells
+places = 3 * rng.normal(size=(40, 8))[rng.integers(0, 40, count)] + rng.normal(size=(count, 8))
+size = data.Geometry(224, crop=False)
+pixels = np.repeat(rng.integers(0, 255, (images, 28, 28, 3), dtype=np.uint8), 8, 1).repeat(8, 2)
+train = data.Split.from_arrays(pixels, [0] * images, geometry=size)
+test = data.Split.from_arrays(pixels[:1], [0], geometry=size)
+order = rng.permutation(count)[:1000]
+where = np.repeat(np.arange(images), cells), np.tile(np.arange(cells), images)
+unknown = np.full(len(order), np.nan)
+trace = CoresetTrace(places.astype(np.float32), order, unknown, *where, "random", grid=grid)
+view = explore.coreset(data.Category("many", train, test), trace)
 view.wait()
 view""",
     "deviations": """steps = {"official": PatchCore.preset("paper").differences("official")}
@@ -117,10 +134,11 @@ def files(browser: Any, folder: Path, repeats: int) -> None:
     from adviz import SPADE, Backbone, PaDiM, PatchCore, data, explore
 
     backbone = Backbone("efficientnet_lite0")
+    patchcore = PatchCore(coreset=0.02)
     detectors = {
         "SPADE": SPADE(layers=(8, 16), k_images=10),
         "PaDiM": PaDiM(layers=(8, 16)),
-        "PatchCore": PatchCore(coreset=0.02),
+        "PatchCore": patchcore,
     }
     print(drawn.FILE_HEAD, flush=True)
     for name in BUILT_IN:
@@ -128,8 +146,15 @@ def files(browser: Any, folder: Path, repeats: int) -> None:
         train = backbone.extract(category.train)
         test = backbone.extract(category.test)
         found = {label: one.fit(train).predict(test) for label, one in detectors.items()}
-        view = explore.retrieval(category, found)
-        print(drawn.exported(browser, view, name, folder, repeats).row(), flush=True)
+        views = {
+            name: explore.retrieval(category, found),
+            f"{name}, default desk": explore.desk(category, found),
+            f"{name}, {len(DESK)} views": explore.desk(
+                category, found, DESK, traces=patchcore.trace_
+            ),
+        }
+        for title, view in views.items():
+            print(drawn.exported(browser, view, title, folder, repeats).row(), flush=True)
 
 
 def run(page: Any, file: str) -> None:
@@ -144,17 +169,21 @@ def main() -> None:
     """Measure and print tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     known = list(drawn.ACTIONS)
-    parser.add_argument("explorers", nargs="*", help=f"some of: {' '.join(known)}; none = all")
+    parser.add_argument(
+        "explorers", nargs="*", help=f"beginnings of some of: {' '.join(known)}; none = all"
+    )
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument(
         "--old", type=Path, metavar="FOLDER", help="working tree of the version to compare with"
     )
     parser.add_argument("--files", action="store_true", help="measure exported pages, too")
     chosen = parser.parse_args()
-    unknown = sorted(set(chosen.explorers) - set(known))
+    unknown = [name for name in chosen.explorers if not any(one.startswith(name) for one in known)]
     if unknown:
         parser.error(f"expected some of {' '.join(known)}, got {' '.join(unknown)}")
-    wanted = chosen.explorers or ([] if chosen.files else known)
+    wanted = [name for name in known if name.startswith(tuple(chosen.explorers))]
+    if not chosen.explorers and not chosen.files:
+        wanted = known
     sys.path.insert(0, str(BROWSER))
     from conftest import LAUNCH, browser_path
     from lab_server import running_lab

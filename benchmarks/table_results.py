@@ -1,10 +1,12 @@
 """Make the results of the papers' tables on the built-in data, which come with adviz.
 
     python -m benchmarks.table_results FOLDER [--seeds 0 1 2] [--papers spade patchcore rd]
+    python -m benchmarks.table_results FOLDER --ship
 
 All experiments of all tables, figures, ablations and claims in `tables.built_in()` take many hours
 on two cores. Each is a file in FOLDER as soon as it is complete; a run that was stopped goes on
-where it was.
+where it was, and leaves out what comes with adviz already. The second form adds what is in FOLDER
+to that.
 """
 
 from __future__ import annotations
@@ -16,33 +18,50 @@ from pathlib import Path
 
 from adviz import sweep, tables
 from adviz.sweep import Experiment
+from adviz.sweep.results import stored
+from adviz.tables.shipped import FOLDER, ship, shipped
 
 PAPERS = ("spade", "patchcore", "rd")
+LAST = "S5"  # of PatchCore: seven numbers of shots, more experiments than all else
 
 
-def experiments_of(paper: str, setting: tables.Setting) -> list[Experiment]:
-    """Return what all that is made of a paper needs, tables first."""
-    plans: list[tables.Table] = [
-        tables.plan(name.paper, name.table, setting) for name in tables.NAMES if name.paper == paper
-    ]
-    plans += [
+def stages(papers: Sequence[str], setting: tables.Setting) -> list[list[Experiment]]:
+    """Return what is made of the papers: their tables, then the rest, then the few shots."""
+    names = [name for name in tables.NAMES if name.paper in papers]
+    planned = {name: tables.plan(name.paper, name.table, setting) for name in names}
+    first = [planned[name] for name in names if name.table != LAST]
+    second: list[tables.Table | tables.FigurePlan | tables.Claims] = [
         tables.ablation(name, setting)
         for name, content in tables.ABLATIONS.items()
-        if content.paper == paper
+        if content.paper in papers
     ]
+    second += [tables.plan_claims(paper, setting) for paper in papers]
+    second += [
+        tables.plan_figure(figure.paper, figure.table, setting)
+        for figure in tables.FIGURES
+        if figure.paper in papers
+    ]
+    shots = [planned[name] for name in names if name.table == LAST]
+    few = {experiment for table in shots for experiment in table.experiments}
+    return [
+        [one for one in _experiments(first) if one not in few],
+        [one for one in _experiments(second) if one not in few],
+        list(few),
+    ]
+
+
+def _experiments(
+    plans: Iterable[tables.Table | tables.FigurePlan | tables.Claims],
+) -> list[Experiment]:
     experiments: list[Experiment] = []
     for plan in plans:
         experiments += plan.experiments
-    for figure in tables.FIGURES:
-        if figure.paper == paper:
-            experiments += tables.plan_figure(paper, figure.table, setting).experiments
-    experiments += tables.plan_claims(paper, setting).experiments
     return list(dict.fromkeys(experiments))
 
 
 def run(experiments: Iterable[Experiment], folder: Path) -> None:
     """Do what has no result in the folder, and say how far it is."""
-    todo = list(experiments)
+    todo = [experiment for experiment in experiments if shipped(experiment) is None]
     done = 0
     start = time.monotonic()
 
@@ -55,17 +74,30 @@ def run(experiments: Iterable[Experiment], folder: Path) -> None:
     print(sweep.run(todo, folder, watch=watch))
 
 
+def add_to_adviz(folder: Path, papers: Sequence[str]) -> None:
+    """Write all results that there are into the package."""
+    every = [one for stage in stages(papers, tables.built_in()) for one in stage]
+    found = [shipped(one) or stored(one, folder) for one in dict.fromkeys(every)]
+    results = [result for result in found if result is not None]
+    for path in ship(results, str(FOLDER)):
+        print(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB")
+    print(f"{len(results)} of {len(found)} experiments have a result")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("folder", type=Path, help="of the results")
     parser.add_argument("--seeds", type=int, nargs="+", default=[*tables.built_in().seeds])
     parser.add_argument("--papers", nargs="+", default=PAPERS, choices=PAPERS)
+    parser.add_argument("--ship", action="store_true", help="add the results to the package")
     options = parser.parse_args(arguments)
+    if options.ship:
+        return add_to_adviz(options.folder, options.papers)
     for seed in options.seeds:
-        setting = tables.built_in(seeds=(seed,))
-        for paper in options.papers:
-            run(experiments_of(paper, setting), options.folder)
+        for experiments in stages(options.papers, tables.built_in(seeds=(seed,))):
+            run(experiments, options.folder)
+    return None
 
 
 if __name__ == "__main__":

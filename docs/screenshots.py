@@ -1,7 +1,7 @@
-"""Photograph explorers for the README: one as an exported page, others in JupyterLab.
+"""Photograph explorers for the README, as exported pages.
 
-Run it after the notebooks: `.venv/bin/python docs/screenshots.py`, or with the names of the
-pictures that are wanted.
+Run it as `.venv/bin/python docs/screenshots.py`, or with the names of the pictures that are wanted:
+retrieval, coreset, layers.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from adviz import SPADE, Backbone, PaDiM, PatchCore, data, explore
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
-from conftest import FLAGS, browser_path, opened  # noqa: E402
-from lab_server import running_lab  # noqa: E402
+from conftest import FLAGS, browser_path  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-# Picture: notebook, number of the explorer in it
-IN_LAB = {"coreset": ("03_patchcore_coreset", 0), "layers": ("06_layers", 0)}
-IMAGE = 20  # of the exported page: a contamination of the mesh
+IMAGES_OF = ROOT / "docs" / "images"
+IMAGE = 20  # of the retrieval page: a contamination of the mesh
+ENTRY = 51, 325  # of the coreset page: training image and location of a rare capsule's gloss
+DEFECT = "misplaced"  # of the layers page
 WIDTH = 1000  # pixels of a stored picture
+QUALITY = 85  # of a JPEG
 WINDOW = {"width": 1280, "height": 1800}  # the whole explorer on one screen
 SETTLED = 1500  # milliseconds after which all pictures are there
 # Of the animation: where it clicks, as fractions of the image; images that follow; how it is stored
@@ -57,6 +58,44 @@ def retrieval(folder: Path) -> Path:
     return view.export(folder / "retrieval.html")
 
 
+def coreset(folder: Path) -> Path:
+    """Export the coreset explorer of the built-in capsules, with a random bank on display."""
+    category = data.demo("capsule")
+    backbone = Backbone("efficientnet_lite0", layers=(8, 16))
+    train = backbone.extract(category.train)
+    test = backbone.extract(category.test)
+    banks = {
+        name: PatchCore(coreset=0.10, sampler=name).fit(train) for name in ("greedy", "random")
+    }
+    traces = {name: bank.trace_ for name, bank in banks.items()}
+    sizes = [0.001, 0.003, 0.01, 0.1]
+    predictions = {name: bank.predict_coreset_sizes(test, sizes) for name, bank in banks.items()}
+    view = explore.coreset(category, traces, predictions)
+    view.wait()
+    trace, (image, location) = traces["random"], ENTRY
+    view.sampler = "random"
+    view.picked = int(np.flatnonzero((trace.image == image) & (trace.location == location))[0])
+    return view.export(folder / "coreset.html")
+
+
+def layers(folder: Path) -> Path:
+    """Export the layers explorer of the built-in transistor, with its coarsest layer alone."""
+    category = data.demo("transistor")
+    backbone = Backbone("efficientnet_lite0", layers=(4, 8, 16))
+    train = backbone.extract(category.train)
+    test = backbone.extract(category.test)
+    detector = PatchCore(layers=(4, 8, 16), coreset=0.0025).fit(train)
+    view = explore.layers(category, detector.predict(test))
+    view.image = list(category.test.defects).index(DEFECT)
+    view.layers = ["layer3"]
+    view.wait()
+    return view.export(folder / "layers.html")
+
+
+# Picture -> the page that it is of, and the last element that is in it
+STILL = {"coreset": (coreset, ".av-bank-charts"), "layers": (layers, ".av-left")}
+
+
 @contextmanager
 def shown(browser: Any, page: Path) -> Iterator[Any]:
     """Open an exported page, as a colleague does who got it by mail."""
@@ -69,11 +108,11 @@ def shown(browser: Any, page: Path) -> Iterator[Any]:
     context.close()
 
 
-def upper_part(page: Any) -> dict[str, float]:
-    """Return where the controls, the image, and what is beside it are, CSS pixels."""
+def upper_part(page: Any, last: str = ".av-body") -> dict[str, float]:
+    """Return where the explorer is, from its controls to an element, CSS pixels."""
     explorer = page.locator(".av-explorer").bounding_box()
-    body = page.locator(".av-body").bounding_box()
-    end = body["y"] + body["height"]
+    element = page.locator(last).first.bounding_box()
+    end = element["y"] + element["height"]
     return {
         "x": explorer["x"] - 8,
         "y": explorer["y"] - 8,
@@ -103,31 +142,16 @@ def photograph_moves(page: Any, file: Path) -> None:
     frames[0].save(file, save_all=True, append_images=frames[1:], duration=FRAME, loop=0)
 
 
-def photograph_lab(lab: Any, browser: Any, notebook: str, number: int, file: Path) -> None:
-    """Run a notebook, and store one of its explorers."""
-    with opened(lab, browser) as page:
-        page.browser.set_viewport_size(WINDOW)
-        page.run_all(f"{notebook}.ipynb", seconds=600)
-        page.browser.evaluate(
-            "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
-        )
-        explorer = page.find(".jp-OutputArea-output:has(.adviz-status)").nth(number)
-        explorer.scroll_into_view_if_needed()
-        page.browser.wait_for_timeout(SETTLED)
-        explorer.screenshot(path=file)
+def photograph(page: Any, last: str, file: Path) -> None:
+    """Store what a page shows down to an element as a JPEG, as wide as the README shows it."""
+    shot = page.screenshot(clip=upper_part(page, last))
+    small(Image.open(io.BytesIO(shot)), WIDTH).save(file, quality=QUALITY)
 
 
 def small(picture: Image.Image, width: int) -> Image.Image:
     """Return a picture in another width."""
     height = width * picture.height // picture.width
     return picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-
-
-def store(file: Path) -> None:
-    """Make a JPEG of a picture, as wide as the README shows it, and remove the picture."""
-    with Image.open(file) as shot:
-        small(shot, WIDTH).save(ROOT / "docs" / "images" / f"{file.stem}.jpg", quality=88)
-    file.unlink()
 
 
 def main(wanted: list[str]) -> None:
@@ -140,15 +164,11 @@ def main(wanted: list[str]) -> None:
         folder = Path(name)
         if not wanted or "retrieval" in wanted:
             with shown(browser, retrieval(folder)) as page:
-                photograph_moves(page, ROOT / "docs" / "images" / "retrieval.gif")
-        in_lab = {one: IN_LAB[one] for one in IN_LAB if not wanted or one in wanted}
-        if not in_lab:
-            return
-        (folder / "lab").mkdir()
-        with running_lab(folder / "lab") as lab:
-            for picture, (notebook, number) in in_lab.items():
-                photograph_lab(lab, browser, notebook, number, folder / f"{picture}.png")
-                store(folder / f"{picture}.png")
+                photograph_moves(page, IMAGES_OF / "retrieval.gif")
+        for picture, (export, last) in STILL.items():
+            if not wanted or picture in wanted:
+                with shown(browser, export(folder)) as page:
+                    photograph(page, last, IMAGES_OF / f"{picture}.jpg")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -68,16 +68,7 @@ class Losses(Parts):
     def _make(self, key: str) -> Part:
         raise KeyError(f"{key!r} is no part: a training has none")
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
-        """Yield nothing: there are no parts."""
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
         yield from ()
 
 

@@ -11,6 +11,10 @@ from adviz.tables.paper_values import NAMES, values
 from adviz.tables.setting import Setting, available_setting, built_in, one_class, reduced
 from adviz.tables.table import Cell, Table, plan
 
+# isort: split
+# for other rooms
+from adviz.tables.layout import Layout as Layout
+
 __all__ = [
     "ABLATIONS",
     "FIGURES",

@@ -26,6 +26,7 @@ from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FigurePlan
 from adviz.tables.paper_values import NAMES, PAPERS, TableName, table_name
 from adviz.tables.setting import Setting
+from adviz.tables.shipped import shipped
 from adviz.tables.table import Table, plan
 
 FileVersion = tuple[int, int, int]  # time, size and number on disk
@@ -43,6 +44,8 @@ class Book:
     root: folder of the data sets; None = ``$ADVIZ_DATA``, or ``./data``.
     client: a Dask client that does the experiments; None = this process.
     threads: of torch in every experiment.
+    use_shipped: whether results that come with adviz (those of `built_in`) stand for experiments
+        that have none in the folder; False = all are done here.
 
     Attributes
     ----------
@@ -69,7 +72,9 @@ class Book:
         root: str | Path | None = None,
         client: Any = None,
         threads: int = 1,
+        use_shipped: bool = True,
     ) -> None:
+        self._with_shipped = use_shipped
         self.setting = setting or Setting()
         self.folder = results_folder(folder)
         self.broken: dict[Experiment, str] = {}
@@ -113,13 +118,13 @@ class Book:
                     self.table(name.paper, name.table)
 
     def result(self, experiment: Experiment) -> ExperimentResult | None:
-        """Return an experiment's result as it is on disk; None without a usable one."""
+        """Return an experiment's result as it is on disk, or comes with adviz; None without one."""
         try:
             status = path_of(experiment, self.folder).stat()
         except OSError:
             self._read.pop(experiment, None)
             self.damaged.pop(experiment, None)
-            return None
+            return self._shipped(experiment)
         # Times alone do not tell: clocks may go back
         version = (status.st_mtime_ns, status.st_size, status.st_ino)
         read_version, result = self._read.get(experiment, (None, None))
@@ -133,6 +138,9 @@ class Book:
             result = None
         self._read[experiment] = (version, result)
         return result
+
+    def _shipped(self, experiment: Experiment) -> ExperimentResult | None:
+        return shipped(experiment) if self._with_shipped else None
 
     def experiments(self, paper: str) -> list[Experiment]:
         """Return what all tables of a paper need, each experiment once.
@@ -162,7 +170,13 @@ class Book:
         ----------
         what: as for `run`.
         """
-        return estimate(_experiments(what), self.folder, **self._run_options)
+        wanted = _experiments(what)
+        missing = [experiment for experiment in wanted if self._shipped(experiment) is None]
+        expected = estimate(missing, self.folder, **self._run_options)
+        n_shipped = len(wanted) - len(missing)
+        expected.experiments += n_shipped
+        expected.done += n_shipped
+        return expected
 
     def run(self, what: Work, *, watch: Watch | None = None) -> Report:
         """Do the experiments that have no result, and return the results of all; see `sweep.run`.
@@ -185,10 +199,17 @@ class Book:
             if watch is not None:
                 watch(experiment, error)
 
-        # `note` keeps errors for tables that are drawn while the run goes on
-        report = run(_experiments(what), self.folder, **self._run_options, watch=note)
+        wanted = _experiments(what)
+        there = {experiment: self._shipped(experiment) for experiment in wanted}
+        missing = [experiment for experiment, result in there.items() if result is None]
+        report = Report([])
+        if missing or not wanted:
+            # `note` keeps errors for tables that are drawn while the run goes on
+            report = run(missing, self.folder, **self._run_options, watch=note)
         self.missing_data = report.missing_data
-        return report
+        there |= {result.experiment: result for result in report.results}
+        results = [result for result in there.values() if result is not None]
+        return dataclasses.replace(report, results=results)
 
     def __repr__(self) -> str:
         n_results = len(list(self.folder.glob("*.json")))

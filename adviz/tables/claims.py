@@ -23,6 +23,8 @@ from adviz.tables.cell_results import LABELS as METRIC_LABELS
 from adviz.tables.cell_results import FilledCell
 from adviz.tables.comparison import STYLES, compare
 from adviz.tables.figures.coreset_example import covering_radii
+from adviz.tables.intervals import interval
+from adviz.tables.methods import OURS
 from adviz.tables.paper_values import (
     PAPERS,
     UNCERTAIN,
@@ -41,14 +43,16 @@ if TYPE_CHECKING:
 # Verdicts, and their marks in HTML
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "cannot be said"
 MARKS = {HOLDS: "✓", FAILS: "✗", UNKNOWN: "?"}
-# Whether an inequality holds -> its mark in a text; None: both sides look equal
+# Whether an inequality holds -> its mark in a text; None without an interval: both look equal
 INEQUALITY_MARKS = {True: "✓", False: "✗", None: "="}
+UNDECIDED = "?"  # its mark where the interval has both
 TEXT = "the text"  # in place of the other method: a number that stands in the text alone
 COVERING = "covering_radius"  # a metric that no experiment is needed for
 LABELS = {**METRIC_LABELS, COVERING: "covering radius"}
 # Decimals; 1 for the other metrics
 DIGITS = {"time_s": 3, "memory_mb": 0, "misclassified": 0, "full_recall": 0, COVERING: 2}
 ROUNDING = 1e-9  # of a margin
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,19 @@ class Inequality:
     text_place: str = ""
     note: str = ""
 
-    def check(self, values: Mapping[ValueKey, float]) -> CheckedInequality:
-        """Look up both values, NaN where unknown, and compare them."""
+    def check(
+        self, values: Mapping[ValueKey, float], interval: Interval | None = None
+    ) -> CheckedInequality:
+        """Look up both values, NaN where unknown, and compare them.
+
+        Parameters
+        ----------
+        values: of every method and variant.
+        interval: of the difference, left minus right; None = not known.
+        """
         left = values.get(self.left, NAN)
         right = self.text_value if self.right is None else values.get(self.right, NAN)
-        return CheckedInequality(self, left, right)
+        return CheckedInequality(self, left, right, interval)
 
     def text(self, value: float) -> str:
         """Return a value with the decimals of the metric."""
@@ -85,11 +97,18 @@ class Inequality:
 
 @dataclass(frozen=True)
 class CheckedInequality:
-    """An inequality with its two values, NaN where they are unknown."""
+    """An inequality with its two values, NaN where they are unknown.
+
+    Attributes
+    ----------
+    inequality, left, right: what is compared.
+    interval: of left minus right, 95 %; None = the values are taken as they are.
+    """
 
     inequality: Inequality
     left: float
     right: float
+    interval: Interval | None = None
 
     @property
     def known(self) -> bool:
@@ -98,19 +117,38 @@ class CheckedInequality:
 
     @property
     def holds(self) -> bool | None:
-        """Whether it holds; None where a value is unknown, or where both are equal as shown."""
+        """Whether it holds.
+
+        None where a value is unknown, where both are equal as shown, or where some of the interval
+        says so and some says otherwise.
+        """
         inequality = self.inequality
-        margin = inequality.margin + ROUNDING
+        is_strict = inequality.sign in "<>"
         if not self.known:
             return None
-        if inequality.sign == "≈":
-            return abs(self.left - self.right) <= margin
-        if inequality.sign == "≥":
-            return self.left >= self.right - margin
+        if self.interval is not None:
+            low, high = self.interval
+            has_zero = low <= 0 <= high
+            if is_strict and has_zero:
+                return None
+            verdicts = {self._holds_for(low), self._holds_for(high)}
+            if has_zero:
+                verdicts.add(True)  # both ends may be outside the margin
+            return verdicts.pop() if len(verdicts) == 1 else None
         # Values that look equal are neither above nor below
-        if inequality.text(self.left) == inequality.text(self.right):
+        if is_strict and inequality.text(self.left) == inequality.text(self.right):
             return None
-        return (self.left > self.right) == (inequality.sign == ">")
+        return self._holds_for(self.left - self.right)
+
+    def _holds_for(self, difference: float) -> bool:
+        """Return whether it holds for a difference, left minus right."""
+        inequality = self.inequality
+        margin = inequality.margin + ROUNDING
+        if inequality.sign == "≈":
+            return abs(difference) <= margin
+        if inequality.sign == "≥":
+            return difference >= -margin
+        return difference > 0 if inequality.sign == ">" else difference < 0
 
 
 @dataclass(frozen=True)
@@ -296,23 +334,28 @@ def _table(key: str, claim: Claim, setting: Setting, pro: str | None) -> Table:
     """Return the values of a claim as a table, without cells that the claim does not name."""
     name = TableName(claim.paper, key, claim.sentence, "claim")
     table = plan_rows(name, printed_values(claim.paper, claim.experiment_keys), setting, pro)
-    # On other data a table gets a cell for every category, also for those not named
+    # On other data a table gets a cell for every category, also for those not named, and cells
+    # of printed values
     keys = set(claim.experiment_keys)
-    return dataclasses.replace(
-        table, cells=tuple(cell for cell in table.cells if cell.value_key in keys)
-    )
+    cells = [cell for cell in table.cells if cell.value_key in keys]
+    if not table.setting.uses_paper_data:
+        cells = [cell for cell in cells if cell.data or cell.method not in OURS]
+    return dataclasses.replace(table, cells=tuple(cells))
 
 
 def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResult]) -> Verdict:
     """Check a claim on our results and on the printed values."""
     cells = compare(table, results).filled
-    our_values = {filled.cell.value_key: _our_value(filled) for filled in cells}
+    our_values = {
+        filled.cell.value_key: _our_value(filled, table.setting.uses_paper_data) for filled in cells
+    }
     if any(value_key.metric == COVERING for value_key in claim.keys):
         our_values |= _covering_values()
     # What a setting leaves out, such as some numbers of shots, is no part of the claim there
     left_out = {filled.cell.value_key for filled in cells if _is_left_out(filled)}
+    filled_by_key = {filled.cell.value_key: filled for filled in cells}
     on_ours = [
-        inequality.check(our_values)
+        inequality.check(our_values, _interval(inequality, filled_by_key, table))
         for inequality in claim.inequalities
         if not {inequality.left, inequality.right} & left_out
     ]
@@ -322,7 +365,10 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
     for filled in cells:
         used |= {result.experiment: result for result in filled.results}
     missing = len(set(table.experiments) - set(used))
-    our_texts = [_inequality_text(claim, on_ours), _why_unknown(cells, missing, on_ours)]
+    our_texts = [
+        _inequality_text(claim, on_ours),
+        _why_unknown(cells, our_values, missing, on_ours),
+    ]
     return Verdict(
         key=key,
         claim=claim,
@@ -336,14 +382,29 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
     )
 
 
+def _interval(
+    inequality: Inequality, filled: Mapping[ValueKey, FilledCell], table: Table
+) -> Interval | None:
+    """Return the interval of left minus right; None where results have no values by image."""
+    left = filled.get(inequality.left)
+    right: FilledCell | float | None = inequality.text_value
+    if inequality.right is not None:
+        right = filled.get(inequality.right)
+    if left is None or right is None:
+        return None
+    if isinstance(right, FilledCell) and not right.cell.experiments:
+        right = right.cell.printed  # a method that is not ours, on the paper's data
+    return interval(left, right, table.stored_metric(inequality.left.metric))
+
+
 def _is_left_out(filled: FilledCell) -> bool:
     return filled.cell.reason.startswith("left out")
 
 
-def _our_value(filled: FilledCell) -> float:
+def _our_value(filled: FilledCell, uses_paper_data: bool) -> float:
     if not filled.cell.experiments:
         # A method that is not ours: its printed value, on the paper's data alone
-        return filled.cell.printed
+        return filled.cell.printed if uses_paper_data else NAN
     return NAN if filled.missing else filled.ours
 
 
@@ -379,7 +440,7 @@ def _inequality_text(claim: Claim, checked: Iterable[CheckedInequality]) -> str:
         if inequality.margin:
             right += f" within {inequality.margin:g}"
         if sides.known:
-            right += f" {INEQUALITY_MARKS[sides.holds]}"
+            right += _mark(sides)
         # What the text before says already is not repeated
         if (label, left) == (previous_label, previous_left):
             texts[-1] += f", {right}"
@@ -390,6 +451,16 @@ def _inequality_text(claim: Claim, checked: Iterable[CheckedInequality]) -> str:
         previous_label = label
         previous_left = left
     return "; ".join(texts)
+
+
+def _mark(sides: CheckedInequality) -> str:
+    """Return the interval of the difference, where there is one, and whether it holds."""
+    if sides.interval is None or set(sides.interval) == {0}:
+        return f" {INEQUALITY_MARKS[sides.holds]}"
+    digits = DIGITS.get(sides.inequality.left.metric, 1)
+    low, high = (f"{round(limit, digits) + 0:+.{digits}f}" for limit in sides.interval)  # no -0.0
+    mark = UNDECIDED if sides.holds is None else INEQUALITY_MARKS[sides.holds]
+    return f" ({low} to {high}) {mark}"
 
 
 def _short_names(claim: Claim) -> dict[ValueKey, str]:
@@ -423,7 +494,10 @@ def _source(claim: Claim) -> str:
 
 
 def _why_unknown(
-    cells: Iterable[FilledCell], missing: int, checked: list[CheckedInequality]
+    cells: Iterable[FilledCell],
+    our_values: Mapping[ValueKey, float],
+    missing: int,
+    checked: list[CheckedInequality],
 ) -> str:
     """Return why nothing, or not everything, can be said; "" where all is known."""
     if missing:
@@ -431,7 +505,7 @@ def _why_unknown(
     reasons = {
         filled.cell.reason
         for filled in cells
-        if np.isnan(filled.cell.printed) and not _is_left_out(filled)
+        if np.isnan(our_values[filled.cell.value_key]) and not _is_left_out(filled)
     }
     if reasons - {""}:
         return "; ".join(sorted(reasons - {""}))
@@ -560,8 +634,10 @@ class Checked:
 
     def _legend(self) -> str:
         text = (
-            "Margins are ours. ✓ and ✗: the comparison before it is right or wrong; =: equal, "
-            "which says nothing."
+            "Margins are ours. In brackets: the 95 % interval of the difference, left minus right, "
+            "over test images and seeds drawn with replacement. ✓ and ✗: the comparison before it "
+            "is right or wrong in all of the interval; ?: in part of it; =: equal, which says "
+            "nothing."
         )
         if not self.setting.uses_paper_data:
             text += (

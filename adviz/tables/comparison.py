@@ -13,6 +13,7 @@ import numpy as np
 
 from adviz.sweep import Experiment, ExperimentResult, Report
 from adviz.tables.cell_results import LABELS, FilledCell, fill, value_of
+from adviz.tables.layout import Head, Layout, laid_out
 from adviz.tables.methods import named_networks
 from adviz.tables.remarks import remarks
 from adviz.tables.setting import NETWORKS
@@ -26,7 +27,11 @@ NOTHING = "-"
 TO_BE_DONE = "..."
 STYLES: list[Any] = [
     {"selector": "td", "props": "text-align: right; white-space: nowrap"},
-    {"selector": "th.row_heading", "props": "text-align: left; white-space: nowrap"},
+    {"selector": "td.adviz-ours", "props": "background: rgba(0, 114, 178, .12)"},
+    {
+        "selector": "th.row_heading",
+        "props": "text-align: left; white-space: nowrap; vertical-align: top",
+    },
     {
         "selector": "caption",
         "props": "text-align: left; font-size: 110%; padding-bottom: 6px; white-space: nowrap",
@@ -75,6 +80,7 @@ class Comparison:
             "paper": self.table.name.paper,
             "table": self.table.name.table,
             "dataset": cell.dataset,
+            "data": cell.data,
             "category": cell.category,
             "method": cell.method,
             "variant": cell.variant,
@@ -105,6 +111,21 @@ class Comparison:
             names.append(", ".join(filter(None, parts)))
         return names
 
+    @property
+    def of_ours(self) -> list[FilledCell]:
+        """The cells that may hold results: on other data than the paper's not the printed ones."""
+        apart = not self.table.setting.uses_paper_data
+        return [filled for filled in self.filled if filled.cell.data or not apart]
+
+    def layout(self, *, others: bool = True) -> Layout:
+        """Return which cell stands where.
+
+        Parameters
+        ----------
+        others: whether methods that are not ours are kept, where there are any of ours.
+        """
+        return laid_out(self, others=others)
+
     def value(self, cell: Cell, row: ExperimentResult) -> float:
         """Return a result's value in the cell's unit."""
         return value_of(row, cell, self.table.stored_metric(cell.metric))
@@ -122,25 +143,17 @@ class Comparison:
         return [experiment for experiment in self.table.experiments if experiment not in done]
 
     def wide(self) -> pd.DataFrame:
-        """Return texts as the paper lays them out: methods and variants by categories and metrics.
+        """Return texts as they are laid out: methods and variants by categories and metrics.
 
         A text is "printed | ours (delta)", with what there is of it; "*" marks a printed value that
-        is uncertain.
+        is uncertain. On other data than the paper's, printed values and ours have rows or columns
+        of their own, under a head that says which they are.
         """
         import pandas as pd
 
-        rows: dict[str, dict[tuple[str, str], str]] = {}
-        for filled, name in zip(self.filled, self.lines, strict=True):
-            rows.setdefault(name, {})[_column(filled)] = _text(filled)
-        index = pd.Index(rows, name=str(self.table.name))
-        frame = pd.DataFrame(list(rows.values()), index=index).fillna("")  # "": not printed
-        frame.columns = pd.MultiIndex.from_tuples(frame.columns)
-        # With one metric, its name heads all columns once
-        categories = frame.columns.get_level_values(0)
-        metrics = frame.columns.get_level_values(1)
-        if metrics.nunique() == 1:
-            frame.columns = pd.Index(categories, name=metrics[0])
-        return frame
+        layout = self.layout()
+        texts = [[_text(filled) if filled else "" for filled in row] for row in layout.cells]
+        return pd.DataFrame(texts, _index(layout.rows), _index(layout.columns))
 
     def __repr__(self) -> str:
         name = self.table.name
@@ -149,16 +162,16 @@ class Comparison:
     def to_markdown(self) -> str:
         """Return the table in Markdown."""
         frame = self.wide()
-        heads = [" ".join(head) if isinstance(head, tuple) else str(head) for head in frame.columns]
-        rows = [["method", *heads], ["---"] * (len(heads) + 1)]
-        for row_name, texts in zip(frame.index, frame.to_numpy().tolist(), strict=True):
-            rows.append([str(row_name), *texts])
+        rows = [[self.layout().corner, *map(_flat, frame.columns)]]
+        rows.append(["---"] * len(rows[0]))
+        for head, texts in zip(frame.index, frame.to_numpy().tolist(), strict=True):
+            rows.append([_flat(head), *texts])
         body = "\n".join(_markdown_row(row) for row in rows)
         name = self.table.name
         return f"**{name}**: {name.title}\n\n{body}\n\n{self._legend()}\n"
 
     def to_latex(self) -> str:
-        """Return the table in LaTeX, for the package booktabs."""
+        """Return the table in LaTeX, for the packages booktabs and multirow."""
         name = self.table.name
         styled = self.wide().style.format(escape="latex")
         styled = styled.format_index(escape="latex", axis=0).format_index(escape="latex", axis=1)
@@ -179,19 +192,18 @@ class Comparison:
         ----------
         folder: that the links start from; None = the current one.
         """
+        import pandas as pd
+
         base = Path(folder or ".").resolve()
-        frame = self.wide().map(html.escape)
-        for filled, row_name in zip(self.filled, self.lines, strict=True):
-            if filled.results and not np.isnan(filled.ours):
-                column = _column(filled)
-                # `wide` drops the metric where there is only one
-                key = column if column in frame.columns else column[0]
-                frame.loc[row_name, key] = _linked(_text(filled), filled, base)
+        layout = self.layout()
+        texts = [[_html(filled, base) if filled else "" for filled in row] for row in layout.cells]
+        frame = pd.DataFrame(texts, _index(layout.rows), _index(layout.columns))
+        classes = [[_css_class(filled) for filled in row] for row in layout.cells]
         name = self.table.name
         caption = f"<b>{html.escape(str(name))}</b>: {html.escape(name.title)}"
-        # The caption says which table it is, so the index need not
-        frame = frame.rename(index=html.escape).rename_axis(index=None)
-        styled = frame.style.set_caption(caption).set_table_styles(STYLES)
+        styled = frame.rename(index=html.escape, columns=html.escape).style
+        styled = styled.set_td_classes(pd.DataFrame(classes, styled.index, styled.columns))
+        styled = styled.set_caption(caption).set_table_styles(STYLES)
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
     @property
@@ -213,9 +225,7 @@ class Comparison:
         if self.table.setting.uses_paper_data:
             texts = ["printed | ours (ours - printed)"]
         else:
-            texts = [
-                "ours, on other data than the paper's: there is no printed value to compare with"
-            ]
+            texts = ["printed: the paper's, on its data; ours: of other images, no comparison"]
         metrics = dict.fromkeys(filled.cell.metric for filled in self.filled)
         # What ours are, since definitions differ between papers
         texts += [f"{LABELS[metric]}: {self.definition(metric)}" for metric in metrics]
@@ -266,8 +276,31 @@ def compare(table: Table, rows: Iterable[ExperimentResult] | Report) -> Comparis
     return Comparison(table, tuple(filled), tuple(sentences))
 
 
-def _column(filled: FilledCell) -> tuple[str, str]:
-    return filled.cell.category or "all", filled.metric
+def _index(heads: list[Head]) -> pd.Index:
+    """Return heads as an index, with their groups where there are any."""
+    import pandas as pd
+
+    texts = [head.text for head in heads]
+    if not any(head.group for head in heads):
+        return pd.Index(texts)
+    return pd.MultiIndex.from_arrays([[head.group for head in heads], texts])
+
+
+def _flat(head: Any) -> str:
+    """Return a head in one text."""
+    return ": ".join(head) if isinstance(head, tuple) else str(head)
+
+
+def _css_class(filled: FilledCell | None) -> str:
+    """Return how a cell looks: ours of other images stand on a ground of their own."""
+    return "adviz-ours" if filled and filled.cell.data else ""
+
+
+def _html(filled: FilledCell, base: Path) -> str:
+    """Return a cell's text as HTML, with a link to our results."""
+    if np.isnan(filled.ours):
+        return html.escape(_text(filled))
+    return _linked(_text(filled), filled, base)
 
 
 def _text(filled: FilledCell) -> str:

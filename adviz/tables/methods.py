@@ -109,15 +109,25 @@ def configuration(
             f"{sorted(options)} is unknown"
         )
     trained_as = ReverseDistillation if method == "Conventional distillation" else type(detector)
-    changed = setting.options.get(trained_as.__name__, {})
+    changed = dict(setting.options.get(trained_as.__name__, {}))
+    if setting.sigma is not None:
+        changed.setdefault("sigma", setting.sigma)
     return Configuration(
         detector=dataclasses.replace(detector, **changed),
         networks=networks,
         geometry=_geometry(name, dataset, method, side, setting),
         shots=shots,
-        size=EVALUATED_AT.get(name.paper) if setting.scale == 1 else None,
+        size=_evaluated_at(name.paper, setting),
         weights=weights,
     )
+
+
+def _evaluated_at(paper: str, setting: Setting) -> int | None:
+    """Return the side that maps are evaluated at, pixels; None = the images' own."""
+    if setting.evaluated_at != "paper":
+        return setting.evaluated_at
+    # On smaller images the paper's side would say nothing
+    return EVALUATED_AT.get(paper) if setting.scale == 1 else None
 
 
 def departures(method: str, metric: str, detector: Detector) -> str:

@@ -36,7 +36,7 @@ def remarks(
     texts += [departures(cell.method, cell.metric, cell.experiments[0].detector) for cell in filled]
     texts += [
         f"{cell.method}, {cell.unit}: {cell.note.removeprefix(DIFFERS).strip()}"
-        for cell in filled
+        for cell in cells
         if cell.note.startswith(DIFFERS)
     ]
     texts += [

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from adviz.data import CATEGORIES, Geometry, classes, novelty
 from adviz.detectors import ReverseDistillation
@@ -120,6 +120,11 @@ class Setting:
     every: of the test images, every so many.
     options: detector's class -> options in place of the paper's, such as fewer epochs.
     weights: "published", or "random" for networks that are not trained.
+    mask_rule: when a pixel of a resized mask counts as defect, see `data.Geometry`.
+    sigma: of the maps' smoothing in place of the paper's, pixels; None = the paper's.
+    evaluated_at: side that maps are evaluated at, pixels; "paper" = the paper's, None = the images'
+        own.
+    pro: which definition of PRO tables have; None = that of the paper's own code.
 
     Examples
     --------
@@ -138,6 +143,10 @@ class Setting:
     every: int = 1
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     weights: str = "published"
+    mask_rule: str = ">0.5"
+    sigma: float | None = None
+    evaluated_at: int | Literal["paper"] | None = "paper"
+    pro: str | None = None
 
     @property
     def uses_paper_data(self) -> bool:
@@ -155,7 +164,7 @@ class Setting:
         """
         if self.scale != 1:
             side = max(32, round(side * self.scale / 32) * 32)
-        return Geometry(side, crop=crop)
+        return Geometry(side, crop=crop, mask_rule=self.mask_rule)
 
 
 def built_in(categories: Sequence[str] = CATEGORIES, seeds: Sequence[int] = SEEDS) -> Setting:

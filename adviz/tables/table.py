@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from adviz._support import got
 from adviz.metrics import PRO_DEFINITIONS
-from adviz.sweep import Experiment
-from adviz.tables.methods import Configuration, compares_networks, configuration
+from adviz.sweep import DEMO, Experiment
+from adviz.tables.methods import OURS, Configuration, compares_networks, configuration
 from adviz.tables.paper_values import TableName, ValueKey, table_name, values
 from adviz.tables.setting import NO_PROTOCOL, TEXTURES, Setting
 
@@ -47,6 +47,9 @@ DIGITS = {"count": 0, "s": 2, "MB": 0}  # decimals printed for a unit; 1 for the
 # "": over a whole data set, or a count in all of it
 AVERAGES = ("average", "average_textures", "average_objects", "")
 NAN = float("nan")
+# Folder in place of a data set of the papers -> its name in a table's head
+OTHER_DATA = {DEMO: "built-in images"}
+NOT_HERE = "printed on the paper's data, which are not here"
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,11 @@ class Cell:
     ----------
     dataset, category, method, variant, metric: as in `adviz/tables/reference`; a
         category may be an average.
-    printed, std: the paper's value, in `unit`; NaN where it prints none (or other data are used).
+    printed, std: the paper's value, in `unit`; NaN where it prints none.
     unit: "%", "s", "MB" or "count".
     note: on the printed value.
+    data: what ours are made of, where that is not what the paper's are; "" = the paper's data, or
+        there is nothing of ours.
     reason: why there are no experiments; "" where there are.
     experiments: whose results fill it.
 
@@ -79,6 +84,7 @@ class Cell:
     std: float
     unit: str
     note: str
+    data: str = ""
     reason: str = ""
     experiments: tuple[Experiment, ...] = ()
 
@@ -164,8 +170,8 @@ def plan(
         all.
     setting: on what; None = the paper's data and networks.
     pro: which definition of PRO is compared with the paper's, "global", "global-200" or
-        "per-image", see `metrics.pro`; None = that of the paper's own code (SPADE has none:
-        "global").
+        "per-image", see `metrics.pro`; None = the setting's, or else that of the paper's own code
+        (SPADE has none: "global").
 
     Raises
     ------
@@ -193,7 +199,9 @@ def plan_rows(
     cells: list[Cell] = []
     for (dataset, method, variant), printed in groups:
         cells += _row_cells(name, dataset, method, variant, printed, setting)
-    return Table(name, setting, tuple(cells), PAPERS_PRO[name.paper] if pro is None else pro)
+    if pro is None:
+        pro = setting.pro or PAPERS_PRO[name.paper]
+    return Table(name, setting, tuple(cells), pro)
 
 
 def _row_cells(
@@ -206,21 +214,18 @@ def _row_cells(
     folder = setting.folders.get(dataset, "")
     if isinstance(configured, Configuration) and not (folder and categories):
         configured = NO_PROTOCOL.get(dataset, "these data are not part of this setting")
-    if setting.uses_paper_data:
-        row_values = printed.to_dict("records")
-    else:
-        row_values = _unprinted_values(printed, categories)
 
-    cells = []
-    for value in row_values:
+    def cell(value: Mapping[str, Any], data: str = "") -> Cell:
         experiments: tuple[Experiment, ...] = ()
         if isinstance(configured, str):
             reason = configured
+        elif not (data or setting.uses_paper_data):
+            reason = NOT_HERE
         else:
             averaged = _cell_categories(value["category"], categories)
             experiments = _experiments(configured, folder, averaged, setting)
             reason = "" if experiments else "these data have no such category"
-        cell = Cell(
+        return Cell(
             dataset=dataset,
             category=value["category"],
             method=method,
@@ -230,10 +235,19 @@ def _row_cells(
             std=value["std"],
             unit=value["unit"],
             note=value["note"],
+            data=data,
             reason=reason,
             experiments=experiments,
         )
-        cells.append(cell)
+
+    values_there = printed.to_dict("records")
+    if setting.uses_paper_data:
+        return [cell(value) for value in values_there]
+    # Printed values stand alone, and ours in cells of their own: they are of other images
+    cells = [cell(value) for value in values_there if not math.isnan(value["value"])]
+    if method in OURS and folder and categories:
+        data = OTHER_DATA.get(folder, folder)
+        cells += [cell(value, data) for value in _unprinted_values(printed, categories)]
     return cells
 
 

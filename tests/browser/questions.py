@@ -188,7 +188,7 @@ def an_error_is_tagged(driven):
 
 def the_gate(driven):
     """Tau of the first stage is dragged and moved by keys; the table follows."""
-    handle = driven.find(".av-steps .av-threshold")
+    handle = driven.find(".av-gate .av-threshold")
     table = driven.find(".av-gate-table")
     before = table.inner_text()
     driven.press("Home", handle)

@@ -162,13 +162,12 @@ def test_every_colour_has_its_legend(driven):
         "column in the image": "column in the image, from 0",
         "distance to the coreset": "the farthest on top",
     }
-    ground = driven.find("canvas.av-cloud-ground")
     pictures = set()
     for name, text in words.items():
         driven.choose("colour", name)
         expect(legend).to_contain_text(text)
         driven.becomes(colour=name)
-        pictures.add(ground.evaluate("canvas => canvas.toDataURL()"))
+        pictures.add(driven.points.evaluate("canvas => canvas.toDataURL()"))
     assert len(pictures) == len(words)
 
 
@@ -368,12 +367,11 @@ def test_many_points_are_painted_ringed_selected_and_picked(chromium, many):
     with opened_file(chromium, file) as page:
         driven = Bank(page.explorer(), Exported(page.browser))
         driven.complete()
-        ground = driven.find("canvas.av-cloud-ground")
         box = driven.points.bounding_box()
         middle = box["height"] / 2
-        painted = ground.evaluate(PIXEL, [60, middle])
+        painted = driven.points.evaluate(PIXEL, [60, middle])
         assert painted[3] == 255  # so many points lie there
-        assert ground.evaluate(PIXEL, [box["width"] * 0.7, middle]) == [0, 0, 0, 0]
+        assert driven.points.evaluate(PIXEL, [box["width"] * 0.7, middle]) == [0, 0, 0, 0]
         far = {"x": box["width"] - 16, "y": middle}
         assert driven.points.evaluate(PIXEL, [far["x"] + 4, middle])[3] > 0  # its ring
         driven.points.click(position=far)

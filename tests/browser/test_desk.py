@@ -1,16 +1,19 @@
-"""A desk in a file that is opened from disk: every view, one state, back and forward, a story."""
+"""A desk in a file that is opened from disk, and in JupyterLab: every view, one state, a story."""
 
+import inspect
 import re
 
 import checks
 import driving
 import explorer_data
 import pytest
-from driving import Driven, Exported
+from driving import Driven, Exported, Live
+from lab_server import write_notebook
 from pages import axe, opened_file
 from playwright.sync_api import Error as PageError
 from playwright.sync_api import expect
 from test_keyboard import tab_to
+from test_layers import prepared
 
 from adviz import explore
 from adviz.explore.desk import VIEWS
@@ -30,13 +33,22 @@ class OnDesk(Driven):
 
     def thumbnails(self, *, chosen=False):
         return self.find(
-            f".av-desk-below > .av-gallery [role=option][aria-selected={str(chosen).lower()}]"
+            ".av-desk :is(.av-left, .av-desk-below) > .av-gallery "
+            f"[role=option][aria-selected={str(chosen).lower()}]"
         )
+
+
+def with_layers(predictions, layered):
+    """Return predictions with one more of each category, which has two layers."""
+    return {
+        name: {**found, "both": layered[name]["PatchCore"]} for name, found in predictions.items()
+    }
 
 
 def desk(views=tuple(VIEWS)):
     made = explorer_data
-    return explore.desk(made.categories, made.predictions, views, traces=made.traces)
+    predictions = with_layers(made.predictions, prepared())
+    return explore.desk(made.categories, predictions, views, traces=made.traces)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +100,139 @@ def test_it_answers_as_every_explorer(driven, check):
 
 
 # --- the views
+
+
+def look_at(driven, view):
+    """Show one view alone beside the picture, and return its pane."""
+    driven.place.assign({"views": [view]})
+    driven.until(lambda: shown(driven) == [view], f"the view {view} alone")
+    driven.complete()
+    return driven.find(f".av-pane-{view}")
+
+
+def results_are_seen(driven):
+    pane = look_at(driven, "results")
+    pane.locator(".av-tile canvas").last.click(position={"x": 20, "y": 30})
+    driven.until(lambda: driven.state("picked"), "a pick in a tile")
+    row, column = driven.state("picked")
+    expect(driven.find(".av-readout").first).to_contain_text(f"row {row}, column {column}")
+
+
+def neighbours_are_looked_at(driven):
+    pane = look_at(driven, "retrieval")
+    driven.pick(112, 56)
+    expect(pane.locator(".av-card-text").first).to_contain_text("14, 7")
+    driven.slide("k", 2)
+    driven.becomes(k=2, picked=[112, 56])
+    pane.locator(".av-card-choose:not([hidden])").first.click()
+    driven.until(lambda: driven.state("rank"), "a neighbour")
+
+
+def detectors_are_compared(driven):
+    pane = look_at(driven, "compare")
+    driven.redraws(lambda: pane.locator("button.av-tile-title").filter(has_text="PaDiM").click())
+    driven.becomes(detector="PaDiM")
+    driven.redraws(lambda: driven.tick("relative"))
+    expect(driven.find(".av-readout").first).to_contain_text("map / threshold")
+    high = driven.find(".av-picture .av-scale input[type=range]").last
+    driven.redraws(lambda: driven.press("ArrowLeft", high))
+    (limits,) = driven.state("limits").values()
+    expect(driven.find(".av-picture .av-scale-high")).to_have_text(re.compile(r"^1\.\d"))
+    assert limits[0] < limits[1]
+
+
+def the_threshold_is_set(driven):
+    pane = look_at(driven, "thresholds")
+    pane.locator("button.av-full").click()
+    driven.until(lambda: driven.state("thresholds"), "a threshold")
+    image = driven.state("image")
+    pane.locator("button.av-next-error").click()
+    driven.until(lambda: driven.state("image") != image, "an error")
+
+
+def regions_are_gone_through(driven):
+    pane = look_at(driven, "pro")
+    driven.redraws(lambda: driven.tick("filled"))
+    driven.becomes(filled=True)
+    pane.locator("button.av-next-region").click()
+    driven.until(lambda: driven.state("region") > 0, "a region")
+    expect(pane.locator(".av-regions tr.av-chosen")).to_have_count(1)
+
+
+def an_entry_of_the_bank_is_clicked(driven):
+    pane = look_at(driven, "bank")
+    driven.press("2")
+    driven.becomes(detector="PatchCore")
+    expect(pane).to_contain_text("are the nearest of its 784 patches")
+    canvas = pane.locator("canvas.av-cloud-marks")
+    box = canvas.bounding_box()
+    for step in range(60):  # until one that is lit is near
+        x, y = box["width"] * (0.1 + 0.08 * (step % 10)), box["height"] * (0.2 + 0.1 * (step // 10))
+        canvas.click(position={"x": x, "y": y})
+        if driven.state("picked"):
+            return
+    raise AssertionError("no entry could be clicked")
+
+
+def layers_are_mixed(driven):
+    pane = look_at(driven, "layers")
+    expect(pane).to_contain_text("layer2")
+    driven.choose("detector", "both")
+    expect(pane.locator(".av-weights input[type=range]")).to_have_count(2)
+    expect(pane.locator(".av-preset select")).to_have_value("the detector's own")
+    driven.until(lambda: "…" not in pane.locator(".av-numbers-table").inner_text(), "metrics")
+    driven.complete()
+    driven.redraws(lambda: pane.locator("button.av-only").last.click())
+    driven.becomes(layers=["layer3"])
+    expect(driven.find(".av-readout").first).to_contain_text("fused map")
+    expect(driven.status).to_contain_text("fusion: layer3, sum, root, sigma 4")
+    driven.redraws(lambda: driven.slide("sigma", 1.5))
+    driven.becomes(sigma=1.5)
+    driven.press("4")
+    driven.becomes(detector="DN2")
+    expect(pane).to_contain_text("DN2 has no layers' maps")
+    driven.choose("detector", "both")
+    expect(driven.status).to_contain_text("fusion: layer3, sum, root, sigma 1.5")
+    driven.choose("preset", "the detector's own")
+    driven.becomes(layers=[], sigma=None)
+
+
+VIEW_CHECKS = [
+    results_are_seen,
+    neighbours_are_looked_at,
+    detectors_are_compared,
+    the_threshold_is_set,
+    regions_are_gone_through,
+    an_entry_of_the_bank_is_clicked,
+    layers_are_mixed,
+]
+
+
+@pytest.mark.parametrize("check", VIEW_CHECKS, ids=lambda check: check.__name__)
+def test_every_view_answers(driven, check):
+    check(driven)
+
+
+def the_fused_map_is_neither_divided_nor_filled(driven):
+    """What other views do to the detector's own map they do not do to another."""
+    driven.place.assign(
+        {"detector": "both", "relative": True, "views": ["compare", "layers", "pro"]}
+    )
+    readout = driven.find(".av-readout").first
+    expect(readout).to_contain_text("map / threshold")
+    driven.redraws(lambda: driven.choose("preset", "layer3"))
+    expect(readout).to_contain_text("fused map")
+    driven.place.assign({"filled": True})
+    driven.complete()
+    low = driven.find(".av-picture .av-scale input[type=range]").first
+    least = float(driven.find(".av-picture .av-scale-low").inner_text())
+    driven.redraws(lambda: driven.press("ArrowRight", low))
+    (limits,) = driven.state("limits").values()
+    assert limits[0] == pytest.approx(least, rel=0.2)
+
+
+def test_the_fused_map_is_neither_divided_nor_filled(driven):
+    the_fused_map_is_neither_divided_nor_filled(driven)
 
 
 def shown(driven):
@@ -170,7 +315,8 @@ def test_back_and_forward_through_a_hundred_states(driven):
 # A text that is taken out of the page, and what notices it
 MUTANTS = [
     ("change({ views:", "void ({ views:", views_come_and_go),
-    ("panel.given?.(now, shown, one) ?? one", "one", maps_are_divided),
+    ("panel.given(now, shown, one)", "one", maps_are_divided),
+    ("if (isOwn) return given;", "return given;", layers_are_mixed),
 ]
 
 
@@ -190,12 +336,17 @@ def test_what_is_broken_is_noticed(chromium, file, tmp_path, monkeypatch, text, 
 # --- room, and those who use neither mouse nor eyes
 
 
-def test_its_default_fits_without_scrolling(chromium, tmp_path):
-    view = explore.desk(explorer_data.categories["mesh"], explorer_data.predictions["mesh"])
+@pytest.mark.parametrize("layered", [False, True])
+def test_its_default_fits_without_scrolling(chromium, tmp_path, layered):
+    category, found = explorer_data.categories["mesh"], explorer_data.predictions["mesh"]
+    views = ["retrieval", "compare", "thresholds"]
+    if layered:
+        found, views = prepared()["mesh"]["PatchCore"], ["layers", "thresholds"]
+    view = explore.desk(category, found)
     file = view.export(tmp_path / "desk.html")
     with opened_file(chromium, file, width=1280, height=800) as page:
         driven = driven_on(page)
-        assert shown(driven) == ["retrieval", "compare", "thresholds"]
+        assert shown(driven) == views
         assert page.wider() <= 0
         higher = "() => document.documentElement.scrollHeight - innerHeight"
         assert page.browser.evaluate(higher) <= 0
@@ -243,6 +394,50 @@ def test_by_keyboard_from_a_view_to_a_patch_and_the_threshold(driven):
     driven.until(lambda: driven.state("thresholds"), "a threshold")
     keys.press("Control+z")
     driven.becomes(thresholds={})
+    tab_to(driven.page, ".av-view-layers input")
+    keys.press("Space")
+    driven.becomes(views=["compare", "retrieval", "layers"])
+    tab_to(driven.page, ".av-pane-layers .av-sigma input")
+    keys.press("ArrowLeft")
+    driven.becomes(sigma=3.5)
+    tab_to(driven.page, ".av-pane-layers button.av-pane-close")
+    keys.press("Enter")
+    driven.becomes(views=["compare", "retrieval"])
+    expect(driven.find(".av-view-layers input")).to_be_focused()
+
+
+# --- with a kernel
+
+
+@pytest.fixture(scope="module")
+def lab_desk(lab, shared_page):
+    """Return a page of JupyterLab with a desk."""
+    made = inspect.getsource(prepared).replace("explorer_data.", "")
+    joined = inspect.getsource(with_layers)
+    layered = f"from adviz import Prediction, explore, maps\n{made}\n{joined}"
+    view = (
+        "both = with_layers(predictions, prepared())\n"
+        f"view = explore.desk(categories, both, {list(VIEWS)}, traces=traces)\nview"
+    )
+    write_notebook(lab.folder, "desk.ipynb", inspect.getsource(explorer_data), layered, view)
+    shared_page.run("desk.ipynb")
+    return shared_page
+
+
+LIVE_CHECKS = [*VIEW_CHECKS, maps_are_divided, views_come_and_go, *checks.SHARED]
+
+
+@pytest.mark.parametrize("check", LIVE_CHECKS, ids=lambda check: check.__name__)
+def test_it_answers_in_jupyterlab(lab_desk, request, check):
+    driven = OnDesk(lab_desk.explorer(), Live(lab_desk.browser, "view"))
+    driven.reset()
+    try:
+        check(driven)
+    except Exception:
+        lab_desk.screenshot(request.node.name)
+        raise
+    finally:
+        driven.reset()
 
 
 # --- with others, and as a story

@@ -130,18 +130,6 @@ def test_the_radius_of_a_trace_in_other_coordinates_is_measured_in_the_first_one
     assert np.isclose(bank.radius("twice", 48), greedy.radius[47], rtol=0.01)
 
 
-def test_rows_are_found_by_image_and_cell(bank, found):
-    trace = found.traces["greedy"]
-    row = bank.row_at(2, 7)
-    assert (trace.image[row], trace.location[row]) == (2, 7)
-    assert bank.row_at(2, SIDE**2) is None
-    part = dataclasses.replace(
-        trace, image=trace.image[:20], location=trace.location[:20], points=trace.points[:20]
-    )
-    some = Bank({"part": dataclasses.replace(part, order=np.arange(3))}, bank.split, N_TRAIN)
-    assert (some.row_at(1, 3), some.row_at(1, 4)) == (19, None)
-
-
 def test_the_plane_is_told_in_steps(bank, found):
     from adviz.core import principal_plane
 

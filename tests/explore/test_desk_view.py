@@ -1,16 +1,18 @@
 """A desk: the traits of several explorers as one state, and the views that show it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from traitlets import TraitError
 
-from adviz import Prediction, explore
+from adviz import Prediction, explore, maps
 from adviz.data import Category
 from adviz.explore.compare.view import CompareView
 from adviz.explore.desk import VIEWS
 from adviz.explore.kit.packing import names_of
+from adviz.explore.layers.view import LayersView
 from adviz.explore.retrieval.view import RetrievalView
 from adviz.explore.thresholds.view import ThresholdsView
 
@@ -161,6 +163,7 @@ def test_the_first_view_is_drawn_for_paper(desk, view):
         (["compare"], {"numbers", "disagreement"}, {"train", "guess"}),
         (["thresholds"], {"pixels", "maps"}, {"train", "numbers"}),
         (["pro"], {"regions"}, {"train", "numbers", "guess"}),
+        (["layers"], {"ways", "layers", "fusion", "numbers"}, {"train", "guess"}),
         (ALL, {"train", "numbers", "maps", "regions"}, set()),
     ],
 )
@@ -176,9 +179,9 @@ def test_a_file_holds_what_its_views_ask_for(desk, views, there, missing):
 
 def test_a_bank_is_a_view_where_its_trace_is_given(category, trace, banked, desk, tmp_path):
     view = explore.desk(category, banked, ["retrieval", "bank"], traces=trace)
-    points = view.part(f"points/{category.name}")
-    assert len(points["x"]) == len(trace.points)
-    assert f"points/{category.name}" in view.export_keys()
+    key = view.options["banks"][category.name]
+    assert len(view.part(key)["x"]) == len(trace.points)
+    assert key in view.export_keys()
     found = view.part(f"found/{category.name}/PatchCore/0")
     grid = trace.grid[1]
     bank = set(zip(trace.image.tolist(), trace.location.tolist(), strict=True))
@@ -191,6 +194,90 @@ def test_a_bank_is_a_view_where_its_trace_is_given(category, trace, banked, desk
         desk.views = ["bank"]
     with pytest.raises(ValueError, match="expected traces of nut, got one of screw"):
         explore.desk(category, banked, traces={"screw": trace})
+
+
+def test_desks_with_other_traces_show_other_banks(category, trace, banked):
+    """They share a source, not their points, and those of one trace are made once."""
+    fewer = replace(trace, points=trace.points[::-1].copy())
+    desks = [explore.desk(category, banked, ["bank"], traces=one) for one in (trace, fewer, trace)]
+    first, second, third = (desk.options["banks"][category.name] for desk in desks)
+    assert first == third
+    assert desks[0].source is desks[1].source
+    here, there = desks[1].part(first), desks[0].part(second)
+    assert not np.array_equal(here["x"], there["x"])
+    assert here is not there
+    np.testing.assert_array_equal(desks[0].part(first)["x"], here["x"])
+
+
+# --- layers
+
+
+@pytest.fixture(scope="module")
+def layered(category):
+    """A detector of two layers, and one whose score is all that it tells."""
+    rng = np.random.default_rng(2)
+    cells = {f"layer{n}": rng.random((COUNT, 8, 8), np.float32) for n in (1, 2)}
+    own = maps.smooth(maps.resize(sum(cells.values()), (32, 32)))
+    return {
+        "two": Prediction(own.max((1, 2)), own, cells),
+        "score": Prediction(np.arange(float(COUNT))),
+    }
+
+
+def test_layers_are_mixed_on_a_desk(category, layered):
+    view = explore.desk(category, layered, ["layers", "compare"])
+    view.wait(SECONDS)
+    assert view.preset == "the detector's own"
+    np.testing.assert_allclose(view.mixed, view.prediction.anomaly_map[view.image], atol=1e-3)
+    view.layers, view.weights = ["layer2"], {"layer2": 2}
+    view.wait(SECONDS)
+    alone = explore.layers(category, layered["two"])
+    alone.state = {name: getattr(view, name) for name in LayersView.STATE if name != "detector"}
+    alone.wait(SECONDS)
+    assert view.mix == alone.mix
+    np.testing.assert_array_equal(view.mixed, alone.mixed)
+    assert view.metrics == alone.metrics
+    assert view.table.keys() == layered.keys()
+    with pytest.raises(TraitError, match="a weight must be between 0 and 5"):
+        view.weights = {"layer1": 9}
+    with pytest.raises(TraitError, match="layers must be one of layer1, layer2"):
+        view.layers = ["layer3"]
+    restored = explore.desk(category, layered)
+    restored.state = json.loads(json.dumps(view.state))
+    assert restored.mix == view.mix
+
+
+def test_a_detector_without_layers_is_one_of_a_desk(category, layered):
+    view = explore.desk(category, layered, ["layers"])
+    assert view.static().savefig
+    view.detector = "score"
+    view.wait(SECONDS)
+    assert view.static().savefig
+    assert view.picture().startswith(b"\xff\xd8")
+    later = {"two": layered["two"], "score": lambda: layered["score"]}
+    pending = explore.desk(category, later, ["layers"])
+    pending.detector = "score"
+    pending.wait(SECONDS)
+    assert pending.error == ""
+
+
+def test_a_file_holds_the_fusions_of_its_story(category, layered):
+    view = explore.desk(category, layered, ["layers", "retrieval"])
+    view.wait(SECONDS)
+    before = set(view.export_keys())
+    steps = [("One layer.", {"layers": ["layer1"], "sigma": 1.5}, lambda _: True)]
+    told = explore.story(view, steps)
+    told.desk.views, told.desk.sigma, told.desk.layers = ["results"], None, []
+    more = set(view.export_keys()) - before
+    assert {names_of(key)[0] for key in more} == {"fusion"}
+    assert any(json.loads(names_of(key)[3])[4] == 1.5 for key in more)
+
+
+def test_it_begins_with_as_many_views_as_there_is_room_for(category, layered, banked, trace):
+    assert explore.desk(category, layered["two"]).views == ["layers", "thresholds"]
+    assert explore.desk(category, layered).views == ["compare", "layers", "thresholds"]
+    found = explore.desk(category, banked, traces=trace)
+    assert found.views == ["retrieval", "bank", "thresholds"]
 
 
 def test_it_is_exported(desk, tmp_path):

@@ -492,7 +492,7 @@ def test_bad_arguments(categories, runner):
         view.metric = "F1"
     with pytest.raises(TraitError, match="defect must be one of all, good, hole, scratch"):
         view.defect = "dent"
-    with pytest.raises(TraitError, match="expected \\[\\] or 2 numbers"):
+    with pytest.raises(TraitError, match=r"picked must be \[\] or \[row, column\], got \[1\]"):
         view.picked = [1]
 
 

@@ -12,7 +12,7 @@ ROOM = Path(explore.__file__).parent
 FOLDERS = {path.parent.name for path in ROOM.glob("*/view.py") if path.parent.name != "kit"}
 MODULES = {path.stem for path in ROOM.glob("*.py") if path.stem != "__init__"}
 # What an explorer shows by another
-ON_A_DESK = {"compare", "pro", "results", "retrieval", "thresholds", "coreset"}
+ON_A_DESK = {"compare", "pro", "results", "retrieval", "thresholds", "coreset", "layers"}
 BUILT_ON = {"why": {"retrieval"}, "desk": ON_A_DESK, "story": ON_A_DESK | {"desk"}}
 SCRIPT = """
 import sys

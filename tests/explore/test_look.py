@@ -94,19 +94,29 @@ def test_the_explorers_of_the_browser_share_one_frame_and_style(views, name):
     assert "el.append" not in module
 
 
-SELECTOR = re.compile(r"(?:^|\})\s*([^{}@]+)\{")
+BLOCK = re.compile(r"([^{};]*)([{}])")
+
+
+def selectors_of(sheet):
+    """Return every selector with those that it is nested in."""
+    found, outer = [], []
+    for text, brace in BLOCK.findall(re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)):
+        if brace == "}":
+            outer.pop()
+            continue
+        outer.append("" if text.strip().startswith("@") else text.strip())
+        if outer[-1]:
+            found += [" ".join([*outer[:-1], one]) for one in re.split(r",(?![^()]*\))", outer[-1])]
+    return found
 
 
 def test_styles_hold_inside_an_explorer_alone():
     """Every selector names the explorer's own classes: others would change the whole page."""
-    sheet = re.sub(r"/\*.*?\*/", "", bundle.styles(), flags=re.DOTALL)
     strange = []
-    for selectors in SELECTOR.findall(sheet):
-        for selector in re.split(r",(?![^()]*\))", selectors):
-            name = selector.strip()
-            is_step = re.fullmatch(r"from|to|\d+%", name)  # of a movement
-            if ".av-" not in name and not is_step:
-                strange.append(name)
+    for selector in selectors_of(bundle.styles()):
+        is_step = re.fullmatch(r"from|to|\d+%", selector.strip())  # of a movement
+        if ".av-" not in selector and not is_step:
+            strange.append(selector)
     assert strange == []
 
 

@@ -14,7 +14,7 @@ from traitlets import TraitError
 from adviz import explore, sweep, tables
 from adviz._support import progress
 from adviz.explore.kit.packing import packed
-from adviz.explore.tables.layout import SHOWS, laid_out, texts_of
+from adviz.explore.tables.shown import SHOWS, texts_of
 from adviz.explore.tables.waiting import Waiting
 from adviz.sweep import running
 from adviz.sweep.results import write
@@ -417,7 +417,7 @@ def test_what_failed_here_and_was_done_elsewhere_has_its_value(view, book, labor
     view.cell = (ONE_PERCENT, "mesh")
     ran(view, "run_cell")
     (one,) = book.broken
-    view.shows = "delta"
+    view.part(view.source.key(view.paper, view.table, view.pro))  # the browser has it
     before = view.facts["version"]
     write(made(one), book.folder)
     view.shows = "ours"
@@ -425,6 +425,23 @@ def test_what_failed_here_and_was_done_elsewhere_has_its_value(view, book, labor
     assert texts(view, ONE_PERCENT, "mesh")[1] == "90.0"
     assert "broken" not in shown(view)
     assert "broken" not in view.status
+
+
+def test_a_table_whose_results_are_still_to_be_read_is_made_beside_the_kernel(book):
+    view = explore.tables(book)
+    view.paper, view.table = "patchcore", "S1"
+    key = view.source.key("patchcore", "S1", "own")
+    assert view.source.slow(key)
+    assert not view.source.slow(view.source.key("spade", "1", "own"))  # came with the widget
+    version = view.facts["version"]
+    view._answer(view, {"ask": [key]}, [])
+    view.wait()
+    view.shows = "ours"
+    view.table = "1"
+    view.table = "S1"
+    assert not view.source.slow(key)
+    assert view.facts["version"] == version  # nothing new: the browser keeps what it has
+    view.close()
 
 
 def test_a_folder_that_cannot_be_written_to_is_said(tmp_path, laboratory):
@@ -542,11 +559,12 @@ def test_methods_that_are_not_ours_can_be_left_out(printed):
 
 
 def test_other_data_than_the_papers_say_so(view):
-    assert not view.others
-    view.others = True
-    assert "no printed value to compare with" in legend(view)
-    assert heads(view, "rows")["DifferNet"]["small"] == "not ours"
-    assert "other data than the paper" in detail(view)
+    assert view.others
+    assert "Printed values are the paper's, on its data; ours are of other images" in legend(view)
+    groups = {head["group"] for head in layout(view)["columns"]}
+    groups |= {head["group"] for head in layout(view)["rows"]}
+    assert groups - {""} == {"printed", "ours: built-in images"}
+    assert "These are built-in images: no printed value can be compared" in detail(view)
     view.paper, view.table = "patchcore", "S5"
     small = {head["small"] for head in layout(view)["rows"]}
     assert {"coreset=10%, shots=1", "coreset=10%, shots=2, left out"} < small
@@ -561,7 +579,8 @@ def test_the_cell_stays_where_the_next_table_has_it(view):
     assert view.displayed_cell == (ONE_PERCENT, "mesh")
     view.table = "S5"
     assert view.cell == []
-    assert view.displayed_cell == view.places[0]
+    ours = [place for place in view.places if not place[1].startswith("printed")]
+    assert view.displayed_cell == ours[0]
 
 
 def test_another_paper_begins_at_its_first_table(view):
@@ -675,7 +694,7 @@ def test_a_figure_of_the_table_is_saved(view, tmp_path):
 
 def test_the_layout_is_a_pure_function_of_the_table(book):
     found = book.table("rd", 3)
-    drawn = laid_out(found)
+    drawn = found.layout()
     assert np.shape(drawn.cells)[:2] == (len(drawn.rows), len(drawn.columns))
 
 

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as bank from "../../adviz/explore/js/bank.js";
 import { matches } from "../../adviz/explore/js/bankpanel.js";
-import { byLevel, disc, dotSize, sheet } from "../../adviz/explore/js/cloud.js";
+import { sheet } from "../../adviz/explore/js/cloud.js";
 import { extremes } from "../../adviz/explore/js/counts.js";
 import { ahead, insideOf, thinned } from "../../adviz/explore/js/lasso.js";
+import { byLevel, disc, dotSize, markedRows, paintDots, spots } from "../../adviz/explore/js/points.js";
 import { cases } from "./read_cases.mjs";
 
 const { bank: known } = cases;
@@ -98,11 +99,11 @@ test("higher levels are painted later, equal ones as they come", () => {
 test("places and zooms of the plane are kept", () => {
   const paper = sheet(points, 400, 300);
   for (const zoom of [[0, 0, 2], [...points.frame.slice(0, 2), 5]]) {
-    const meant = paper.meant(zoom);
-    const again = paper.meant(paper.told(meant));
+    const meant = paper.meantZoom(zoom);
+    const again = paper.meantZoom(paper.toldZoom(meant));
     meant.forEach((value, i) => assert.ok(Math.abs(value - again[i]) <= 1e-3 * Math.abs(value) + 0.1));
   }
-  assert.deepEqual(paper.meant([]), []);
+  assert.deepEqual(paper.meantZoom([]), []);
   const [row, column] = paper.place(10, 20);
   assert.deepEqual(paper.steps(row, column).map(Math.round), [10, 20]);
 });
@@ -113,6 +114,23 @@ test("points are discs, the fewer the larger", () => {
   assert.ok(disc(6).length < 36);
   assert.ok(dotSize(500, 1) > dotSize(50_000, 1));
   assert.ok(dotSize(160_000, 16) > dotSize(160_000, 1));
+});
+
+test("points are painted where they lie, also at the end of a picture, the last on top", () => {
+  const plane = { x: [0, 4, 9, 4], y: [0, 0, 3, 0], frame: [0, 0, 1] };
+  const places = spots(plane, 1, 0, 3, 8, 4, 2); // 8 x 4 pixels with 2 more at each end: 12 in a row
+  assert.deepEqual([...places], [5 * 12 + 2, 5 * 12 + 6, -1, 5 * 12 + 6]);
+  const pixels = new Uint32Array(12 * 8);
+  paintDots(pixels, places, null, Uint16Array.of(0, 1, 1, 2), Uint32Array.of(7, 8, 9), [0, 1], true);
+  const [clear, clearer] = [150, 190];
+  assert.deepEqual([...pixels.subarray(62, 68)].map((pixel) => [pixel & 255, pixel >>> 24]),
+    [[7, clear], [7, clear], [0, 0], [0, 0], [9, clearer], [9, clearer]]);
+  assert.equal(pixels.filter(Boolean).length, 4);
+});
+
+test("of points in an order those that are marked are left", () => {
+  assert.deepEqual([...markedRows(Uint8Array.of(1, 0, 1), Uint32Array.of(2, 1, 0))], [2, 0]);
+  assert.deepEqual([...markedRows(Uint8Array.of(1, 0, 1), null)], [0, 2]);
 });
 
 const sampler = {

@@ -25,7 +25,7 @@ from adviz.explore.kit import evidence, outcomes
 from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
 from adviz.explore.layers.judging import of_image
 from adviz.explore.layers.mixing import BORDERS, ENLARGED, JOINS, Mix, chosen_mix, mixed, presets
-from adviz.explore.tables.layout import SHOWS, texts_of
+from adviz.explore.tables.shown import SHOWS, texts_of
 from adviz.explore.thresholds.gating import gating
 
 SIZE = (48, 64)  # pixels of random images
@@ -248,10 +248,6 @@ def evidence_cases(name, prediction, size, train_size, root):
                     "layers": found.layers,
                     "ranked": ranked_case(prediction, image, found.cell, facts),
                     "whole": ranked_case(prediction, image, None, facts),
-                    "counts": [
-                        evidence.count_of(prediction, cells=True),
-                        evidence.count_of(prediction, cells=False),
-                    ],
                     "elsewhere": elsewhere(prediction, image, facts),
                     "segmented": prediction.segmented is None or bool(prediction.segmented[image]),
                 }
@@ -264,12 +260,15 @@ def ranked_case(prediction, image, cell, facts):
     exists = facts["wholeK"] if cell is None else facts["k"]
     if not exists:
         return None
-    found = evidence.ranked(prediction, image, cell)
-    return {
-        "distance": found.distance.astype(float),
-        "image": found.image.astype(float),
-        "score": None if found.score is None else found.score.astype(float),
-    }
+    found = prediction.neighbors["image" if cell is None else facts["searched"]]
+    at = (image, *((0, 0) if cell is None else cell))
+    distance = found.distance[at].astype(float)
+    score = None
+    if cell is None:
+        score = np.cumsum(distance) / np.arange(1, len(distance) + 1)
+    elif found.order == "retrieval":
+        score = np.minimum.accumulate(distance)
+    return {"distance": distance, "image": found.image[at].astype(float), "score": score}
 
 
 def elsewhere(prediction, image, facts):

@@ -15,7 +15,6 @@ import { besides } from "../../adviz/explore/js/bubble.js";
 import { broughtIntoSight, keyed, visible } from "../../adviz/explore/js/gallery.js";
 import { diameter, nearest, outline, stepped } from "../../adviz/explore/js/marks.js";
 import { scatterLayout } from "../../adviz/explore/js/scatter.js";
-import { nearestStep, stepPath } from "../../adviz/explore/js/steps.js";
 import { rowsOf, stripLayout } from "../../adviz/explore/js/strip.js";
 import { sentence, toneOf } from "../../adviz/explore/js/verdicts.js";
 
@@ -246,12 +245,6 @@ test("a scatter's axes hold the thresholds too", () => {
   const layout = scatterLayout([1, 2], [10, 20], 5, NaN, 500);
   assert.ok(layout.across.high > 5 && layout.across.low < 1);
   assert.ok(layout.down.high > 20 && layout.down.high < 22);
-});
-
-test("a step curve is level and then rises", () => {
-  assert.equal(stepPath([0, 10, 20], [5, 3, 1]), "M0.0 5.0H10.0V3.0H20.0V1.0");
-  assert.equal(nearestStep([0, 0.25, 0.5, 1], 0.4), 2);
-  assert.equal(nearestStep([0, 0.25, 0.5, 1], 9), 3);
 });
 
 test("what is known of an image, and all of it in a line", () => {

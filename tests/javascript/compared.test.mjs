@@ -29,7 +29,8 @@ function spade(changes = {}) {
 }
 
 function seen({ facts, part }, pixel, wanted = {}) {
-  return compared(part, facts, SIZE, pixel, { ...WANTED, ...wanted });
+  const { whole, k, rank } = { ...WANTED, ...wanted };
+  return compared(part, facts, SIZE, pixel, whole, k, rank);
 }
 
 const ranksOf = (list) => list.map((match) => match.rank);

@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  countUpTo, curvesLayout, logLabels, logScale, nearestOf, nextOf, pathOf, valueAt, within,
+  curvesLayout, logLabels, logScale, nearestOf, nextOf, pathOf, valueAt, within,
 } from "../../adviz/explore/js/curves.js";
+import { countBelow, countUpTo } from "../../adviz/explore/js/search.js";
 
 const line = { x: [0, 1, 1, 2], y: [0, 1, 3, 5] };
 
 test("a value between points lies on the line, beyond its ends it is that of the end", () => {
   assert.deepEqual([-1, 0.5, 1, 1.5, 9].map((x) => valueAt(line, x)), [0, 0.5, 3, 4, 5]);
   assert.deepEqual([-1, 0, 1, 1.5].map((x) => countUpTo(line.x, x)), [0, 1, 3, 3]);
+  assert.deepEqual([-1, 0, 1, 1.5].map((x) => countBelow(line.x, x)), [0, 0, 1, 3]);
 });
 
 test("a line is cut where it enters and leaves the range", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  cellScores, followsK, layersAt, mapOf, peak, quantileOf, smoothed, weights,
+  axisOf, cellScores, followsK, layersAt, mapOf, peak, quantileOf, smoothed,
 } from "../../adviz/explore/js/maps.js";
 import { cases, close } from "./read_cases.mjs";
 
@@ -35,7 +35,7 @@ test("a map of one location is flat, and without smoothing the location's middle
 
 test("weights of a pixel add up to 1, also where the blur reaches further than the image", () => {
   for (const [cells, size, sigma] of [[7, 28, 4], [3, 5, 9], [8, 8, 1], [10, 4, 0.5]]) {
-    const matrix = weights(cells, size, sigma);
+    const matrix = axisOf(cells, size, sigma).taps;
     for (let row = 0; row < size; row++) {
       const sum = matrix.subarray(row * cells, (row + 1) * cells).reduce((a, b) => a + b);
       assert.ok(Math.abs(sum - 1) < 1e-12);

@@ -39,13 +39,13 @@ def made(experiment, value=0.5):
 def cell(comparison, **wanted):
     (one,) = [
         f
-        for f in comparison.filled
+        for f in comparison.of_ours
         if all(getattr(f.cell, key) == value for key, value in wanted.items())
     ]
     return one
 
 
-SPADE = {"method": "SPADE", "category": "bottle"}
+SPADE = {"method": "SPADE", "category": "bottle", "data": "built-in images"}
 
 
 @pytest.fixture

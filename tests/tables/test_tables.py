@@ -74,7 +74,11 @@ def test_our_methods_have_experiments_and_others_say_why_not(paper, table):
     small = tables.plan(paper, table, tables.reduced())
     lines = {(cell.dataset, cell.method, cell.variant) for cell in plan.cells}
     assert {(cell.dataset, cell.method, cell.variant) for cell in small.cells} == lines
-    assert all(np.isnan(cell.printed) for cell in small.cells)
+    # Printed values all stand there, none beside a number of ours
+    printed = [cell.printed for cell in plan.cells if not np.isnan(cell.printed)]
+    assert [cell.printed for cell in small.cells if not cell.data] == printed
+    assert not any(cell.experiments for cell in small.cells if not cell.data)
+    assert all(np.isnan(cell.printed) for cell in small.cells if cell.data)
     assert {one.data for one in small.experiments} <= {"demo"}
 
 
@@ -149,8 +153,7 @@ def test_the_memory_that_table_3_prints_is_that_of_a_larger_model():
         in repr(comparison)
     )
     elsewhere = tables.plan("rd", 3, tables.reduced())
-    # Where nothing printed is shown
-    assert "never called" not in repr(tables.compare(elsewhere, []))
+    assert "never called" in repr(tables.compare(elsewhere, []))  # the printed value stands there
 
 
 def test_the_lines_of_patchcore():
@@ -257,7 +260,7 @@ def test_protocols_that_are_ours_are_said_below_a_table():
     ]
     assert "its classes are read from its folders" in cell.reason
     small = repr(tables.compare(tables.plan("rd", 4, tables.reduced()), []))
-    assert "caltech256:" not in small
+    assert "caltech256:" in small  # its printed values stand there as well
 
 
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
@@ -290,6 +293,31 @@ def test_training_images_can_be_fewer():
     assert (
         found("patchcore", "S5", "PatchCore", "coreset=25%;shots=16", setting=setting).shots == 16
     )
+
+
+def test_the_protocol_can_be_asked_for():
+    """What the papers leave open, or do otherwise in their code, is one option each."""
+    paper = found("spade", 2, "SPADE")
+    assert (paper.geometry.mask_rule, paper.detector.sigma, paper.size) == (">0.5", 4, 256)
+    asked = tables.Setting(mask_rule="nearest", sigma=2.0, evaluated_at=None, pro="global-200")
+    changed = found("spade", 2, "SPADE", setting=asked)
+    assert (changed.geometry.mask_rule, changed.detector.sigma, changed.size) == (
+        "nearest",
+        2,
+        None,
+    )
+    assert found("rd", 1, "RD4AD", "image_size=256", setting=asked).detector.sigma == 2
+    assert tables.plan("spade", 3, asked).pro == "global-200"
+    assert tables.plan("spade", 3, asked, pro="global").pro == "global"
+    at_128 = dataclasses.replace(asked, evaluated_at=128)
+    assert found("patchcore", 1, "PatchCore", "coreset=1%", setting=at_128).size == 128
+    # An option of one detector goes before what is said of all
+    own = dataclasses.replace(asked, options={"SPADE": {"sigma": 0.0}})
+    assert found("spade", 2, "SPADE", setting=own).detector.sigma == 0
+    with pytest.raises(ValueError, match="pro must be one of 'global'"):
+        tables.plan("spade", 3, tables.Setting(pro="best"))
+    with pytest.raises(ValueError, match="mask_rule"):
+        tables.plan("spade", 3, tables.Setting(mask_rule="any"))
 
 
 def test_printed_values_are_for_the_papers_data_alone():
@@ -340,10 +368,13 @@ def setting(seeds=(0,)):
 
 
 def cell_of(comparison, **wanted):
+    """Return the cell with the attributes wanted; on other data than the paper's, that of ours."""
+    apart = not comparison.table.setting.uses_paper_data
     (one,) = [
         f
         for f in comparison.filled
         if all(getattr(f.cell, key) == value for key, value in wanted.items())
+        and bool(f.cell.data) == apart
     ]
     return one
 
@@ -434,7 +465,7 @@ def test_all_formats_hold_the_same_numbers(tmp_path):
         assert re.search(r"87\.3 \(\+1\.0\)", text)
     frame = comparison.to_frame()
     assert frame["delta"].round(6).tolist() == [14.1, -1.9, 1.0, -4.1]
-    assert comparison.to_csv().splitlines()[0].startswith("paper,table,dataset,category")
+    assert comparison.to_csv().splitlines()[0].startswith("paper,table,dataset,data,category")
     grid = cell_of(comparison, variant="stage1=knn10", category="grid")
     assert f'<a href="{grid.results[0].path.name}"' in comparison.to_html(tmp_path)
     assert "toprule" in comparison.to_latex()

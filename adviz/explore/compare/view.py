@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -78,6 +78,7 @@ class CompareView(ImageExplorer):
     KINDS = (*ImageExplorer.KINDS, "numbers", "quantiles", "disagreement")
     STATE = (*ImageExplorer.STATE, "relative", "x", "y")
     ORDERS = (*ImageExplorer.ORDERS, BY_SCORES, BY_MAPS)
+    ONE_OF: ClassVar[Mapping[str, Any]] = dict.fromkeys("xy", lambda self: self._detectors)
 
     order = Unicode(BY_SCORES).tag(sync=True)
     relative = Bool(False).tag(sync=True)
@@ -110,10 +111,6 @@ class CompareView(ImageExplorer):
     @traitlets.default("y")
     def _y_to_begin_with(self) -> str:
         return self._detectors[:2][-1]
-
-    @traitlets.validate("x", "y")
-    def _check_axis(self, proposal: Any) -> str:
-        return self._one_of(proposal["trait"].name, proposal["value"], self._detectors)
 
     @traitlets.observe("category")
     def _enter_axes(self, _change: Any) -> None:
@@ -154,7 +151,7 @@ class CompareView(ImageExplorer):
 
     def _listed(self) -> list[int]:
         """Return the images that the filters keep, in their order: all where none is left."""
-        test = self.source.categories[self.category].test
+        test = self._test
         kept = np.ones(len(test), bool)
         if self.defect != EVERYTHING:
             kept &= np.asarray(test.defects) == self.defect
@@ -238,9 +235,12 @@ class CompareView(ImageExplorer):
 
     def _measure(self, _change: Any = None) -> None:
         """Compute the metrics that are missing, for the table and the browser."""
-        keys = [self._numbers_key(name) for name in self._found]
+        keys = self._numbers_keys()
         self._tasks.stop(lambda key: _is_numbers(key) and key not in keys)
         self._answer(self, {"ask": [key for key in keys if self._is_slow(key)]}, [])
+
+    def _numbers_keys(self) -> list[str]:
+        return [self._numbers_key(name) for name in self._found]
 
     def export_keys(
         self,
@@ -270,7 +270,7 @@ class CompareView(ImageExplorer):
         )
 
     def _title(self) -> str:
-        count = len(self.source.categories[self.category].test)
+        count = len(self._test)
         words = [self.category, f"image {self.image + 1} of {count}"]
         values = self.disagreement
         if values is not None:
@@ -281,11 +281,8 @@ class CompareView(ImageExplorer):
 
     def _caption(self, detector: str) -> str:
         """Return rank and verdict, the latter short: panels stand close to each other."""
-        labels = self.source.categories[self.category].test.labels
-        threshold = self.thresholds.get(f"{self.category}/{detector}")
-        if threshold is None:
-            threshold = self._facts_of(detector)["threshold"]
-        one = standing(self._found[detector].score, labels, self.image, threshold)
+        threshold = self._threshold_of(self.category, detector)
+        one = standing(self._found[detector].score, self._test.labels, self.image, threshold)
         predicted, _, outcome = one.verdict.removeprefix("predicted ").partition(": ")
         if outcome in ("false alarm", "missed"):
             words = outcome
@@ -294,9 +291,6 @@ class CompareView(ImageExplorer):
         else:
             words = one.verdict
         return f"rank {one.rank} of {one.count}\n{words}"
-
-    def _facts_of(self, detector: str) -> dict[str, Any]:
-        return dict(self._category_facts["detectors"][detector])
 
     def _divisor(self, detector: str) -> float | None:
         """Return what a detector's maps are divided by; None = they are not."""
@@ -311,11 +305,10 @@ class CompareView(ImageExplorer):
 
     def _limits_for(self, detector: str) -> tuple[float, float]:
         by = self._divisor(detector)
-        chosen = self.limits.get(f"{self.category}/{detector}")
-        if chosen is None and by is not None:
+        limits = self._limits_of(self.category, detector)
+        if limits is None or (by is not None and f"{self.category}/{detector}" not in self.limits):
             return RELATIVE
-        low, high = chosen or self._facts_of(detector)["limits"]
-        return low / (by or 1.0), high / (by or 1.0)
+        return limits[0] / (by or 1.0), limits[1] / (by or 1.0)
 
 
 def _is_numbers(key: Any) -> bool:

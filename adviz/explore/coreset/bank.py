@@ -255,11 +255,6 @@ class Bank:
             max([*sizes, *(count for found in self.results.values() for count in found)])
         )
 
-    def row_at(self, image: int, cell: int) -> int | None:
-        """Return the row of a training image's location, if it is one of the candidates."""
-        there = 0 <= cell < self._rows.shape[1] and self._rows[image, cell] >= 0
-        return int(self._rows[image, cell]) if there else None
-
     def tested(self, name: str, count: int, image: int) -> tuple[np.ndarray, np.ndarray]:
         """Return what the patches of a test image were compared with, by the bank of a size.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from adviz.data import Category
 from adviz.explore.coreset.bank import METRICS, Bank
 from adviz.explore.kit import pictures
 from adviz.explore.kit.facts import category_facts, number_or_none
+from adviz.explore.kit.found import small_integers
 from adviz.explore.kit.packing import Part, names_of, part_key
-from adviz.explore.kit.parts import Facts, Images, Parts
+from adviz.explore.kit.parts import Facts, Images, Parts, wanted
 from adviz.explore.kit.source import index
 
 # Kind -> the names in its keys
@@ -124,24 +125,10 @@ class BankSource(Parts):
             return names[1] not in self.banks[names[0]].distances
         return kind not in QUICK and key not in self._held
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
-        """Yield the keys of all parts that a page may show, see `Parts.keys`."""
-        for category in self.banks if categories is None else categories:
-            count = len(self.categories[category].test)
-            chosen = images.get(category) if isinstance(images, Mapping) else images
-            shown = [i for i in range(count) if chosen is None or i in chosen]
-            for key in self._keys_of(category, shown):
-                kind = names_of(key)[0]
-                if (kinds is None or kind in kinds) and (photos or kind != "photo"):
-                    yield key
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
+        for category in self.banks:
+            shown = wanted(images, category, len(self.categories[category].test))
+            yield from self._keys_of(category, shown)
 
     def _keys_of(self, category: str, images: list[int]) -> Iterator[str]:
         bank, train = self.banks[category], self.categories[category].train
@@ -236,7 +223,7 @@ class BankSource(Parts):
         return {
             "distance": steps.astype(np.uint16),
             "most": np.array([most]),
-            "nearest": _smallest(bank.nearest[sampler][size]),
+            "nearest": small_integers(bank.nearest[sampler][size]),
         }
 
 
@@ -248,14 +235,9 @@ def points_part(bank: Bank) -> Part:
         "y": y,
         "frame": bank.whole_numbers[1],
         "held": bank.plane[1],
-        "image": _smallest(bank.trace.image),
-        "location": _smallest(bank.trace.location),
+        "image": small_integers(bank.trace.image),
+        "location": small_integers(bank.trace.location),
     }
-
-
-def _smallest(values: np.ndarray) -> np.ndarray:
-    """Return whole numbers from 0 on as uint16 where these hold them."""
-    return values.astype(np.uint16 if values.max() <= np.iinfo(np.uint16).max else np.uint32)
 
 
 def _reasons(bank: Bank) -> dict[str, Any]:

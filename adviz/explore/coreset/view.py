@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -108,6 +108,11 @@ class CoresetView(Explorer):
         "category", "sampler", "budget", "colour", "image", "picked", "lasso", "chosen", "zoom",
         "test", "patch", "closeup", "opacity",
     )  # fmt: skip
+    ONE_OF: ClassVar[Mapping[str, Any]] = {
+        "category": lambda self: self.source.banks,
+        "sampler": lambda self: self._bank.traces,
+        "colour": lambda _: COLOURS,
+    }
     source: BankSource
 
     category = Unicode().tag(sync=True)
@@ -155,18 +160,6 @@ class CoresetView(Explorer):
         bank = next(iter(self.source.banks.values()))
         return rows_kept(START, bank.total)
 
-    @traitlets.validate("category")
-    def _check_category(self, proposal: Any) -> str:
-        return self._one_of("category", proposal["value"], list(self.source.banks))
-
-    @traitlets.validate("sampler")
-    def _check_sampler(self, proposal: Any) -> str:
-        return self._one_of("sampler", proposal["value"], list(self._bank.traces))
-
-    @traitlets.validate("colour")
-    def _check_colour(self, proposal: Any) -> str:
-        return self._one_of("colour", proposal["value"], COLOURS)
-
     @traitlets.validate("image", "test")
     def _check_image(self, proposal: Any) -> int | None:
         name, value = proposal["trait"].name, proposal["value"]
@@ -201,16 +194,6 @@ class CoresetView(Explorer):
         if outline and (len(outline) < 6 or len(outline) % 2 or not np.isfinite(outline).all()):
             raise TraitError("lasso must be [] or [x, y, ...] of three corners or more")
         return outline
-
-    @traitlets.validate("zoom", "closeup")
-    def _check_zoom(self, proposal: Any) -> list[float]:
-        zoom = list(proposal["value"])
-        if zoom and not (len(zoom) == 3 and zoom[2] >= 1):
-            raise TraitError(
-                f"{proposal['trait'].name} must be [] or two coordinates and a magnification of 1 "
-                f"or more, got {zoom}"
-            )
-        return zoom
 
     @traitlets.validate("patch")
     def _check_patch(self, proposal: Any) -> list[int]:

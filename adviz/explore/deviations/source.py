@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -12,9 +11,10 @@ from adviz.data import Category, Split
 from adviz.explore.deviations import changes
 from adviz.explore.deviations.flips import Flips, described, short
 from adviz.explore.deviations.runs import METRICS, Run, Runs, interval, smallest_step, standing
+from adviz.explore.kit.facts import number_or_none
 from adviz.explore.kit.found import stepped
 from adviz.explore.kit.packing import Part, jpeg, names_of, part_key
-from adviz.explore.kit.parts import Facts, Images, Parts
+from adviz.explore.kit.parts import Facts, Images, Parts, wanted
 from adviz.plots import signed_heat
 
 ALL = "+"  # in keys, in place of a category: all of those whose run was made
@@ -114,7 +114,7 @@ class RunSource(Parts):
     def _run_facts(self, category: str, run: Run) -> Facts:
         geometry = run.split.geometry
         return {
-            "points": {name: _or_none(value) for name, value in run.points.items()},
+            "points": {name: number_or_none(value) for name, value in run.points.items()},
             "reasons": run.reasons,
             "pro": run.pro_name,
             "limits": run.limits,
@@ -181,10 +181,10 @@ class RunSource(Parts):
         pairs = [(self._run(one, ""), self._run(one, name)) for one in chosen]
         low, high = interval(pairs)
         smallest = {
-            one: _or_none(smallest_step(first.split.labels))
+            one: number_or_none(smallest_step(first.split.labels))
             for one, (first, _) in zip(chosen, pairs, strict=True)
         }
-        return {"low": _or_none(low), "high": _or_none(high), "pair": smallest}
+        return {"low": number_or_none(low), "high": number_or_none(high), "pair": smallest}
 
     def _with_run(self, name: str) -> list[str]:
         names = {one: [self.name_of(key) for key in made] for one, made in self._made().items()}
@@ -194,23 +194,10 @@ class RunSource(Parts):
         """Return how many test images each category has."""
         return [len(one.test) for one in self.categories.values()]
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
         """Yield the keys of all runs that were made, and of all steps between two of them."""
-        yield from dict.fromkeys(self._every_key(images))
-
-    def _every_key(self, images: Images) -> Iterator[str]:
         for category, made in self._made().items():
-            count = len(self.categories[category].test)
-            chosen = images[category] if isinstance(images, Mapping) else images
-            some = [one for one in (range(count) if chosen is None else chosen) if one < count]
+            some = wanted(images, category, len(self.categories[category].test))
             for key, run in made.items():
                 name = self.name_of(key)
                 read = self._read_number(category, run.split)
@@ -227,7 +214,3 @@ class RunSource(Parts):
 def _labels(category: Category) -> Facts:
     test = category.test
     return {"labels": test.labels.tolist(), "defects": list(test.defects), "count": len(test)}
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import traitlets
 from traitlets import Dict, Float, Int, List, TraitError, Unicode
@@ -101,6 +101,14 @@ class DeviationsView(Explorer):
         "picked", "zoom",
     )  # fmt: skip
     KINDS = ("picture", "run", "change", "interval")
+    ONE_OF: ClassVar[Mapping[str, Any]] = {
+        "target": lambda self: self.source.targets,
+        "mode": lambda _: MODES,
+        "metric": lambda _: METRICS,
+        "category": lambda self: self._categories,
+        "step": lambda self: [TOGETHER, *self._flips],
+        "defect": lambda self: [EVERYTHING, *self._defects],
+    }
     source: RunSource
 
     target = Unicode().tag(sync=True)
@@ -139,24 +147,6 @@ class DeviationsView(Explorer):
 
     # state
 
-    @traitlets.validate("target")
-    def _check_target(self, proposal: Any) -> str:
-        return self._one_of("target", proposal["value"], list(self.source.targets))
-
-    @traitlets.validate("mode")
-    def _check_mode(self, proposal: Any) -> str:
-        return self._one_of("mode", proposal["value"], MODES)
-
-    @traitlets.validate("metric")
-    def _check_metric(self, proposal: Any) -> str:
-        return self._one_of("metric", proposal["value"], list(METRICS))
-
-    @traitlets.validate("category")
-    def _check_category(self, proposal: Any) -> str:
-        names = list(self.source.categories)
-        offered = [MEAN, *names] if len(names) > 1 else names
-        return self._one_of("category", proposal["value"], offered)
-
     @traitlets.validate("orders")
     def _check_orders(self, proposal: Any) -> dict[str, list[str]]:
         for target, names in proposal["value"].items():
@@ -179,31 +169,34 @@ class DeviationsView(Explorer):
     def _flips_of(self, trait: str, target: str) -> Flips:
         return self.source.targets[self._one_of(trait, target, list(self.source.targets))]
 
-    @traitlets.validate("step")
-    def _check_step(self, proposal: Any) -> str:
-        return self._one_of("step", proposal["value"], [TOGETHER, *self._flips])
+    @property
+    def _categories(self) -> list[str]:
+        names = list(self.source.categories)
+        return [MEAN, *names] if len(names) > 1 else names
 
-    @traitlets.validate("defect")
-    def _check_defect(self, proposal: Any) -> str:
-        one = self.source.categories.get(self.category)
-        found = dict.fromkeys(one.test.defects if one else ())
-        return self._one_of("defect", proposal["value"], [EVERYTHING, *found])
+    @property
+    def _defects(self) -> list[str]:
+        return list(dict.fromkeys(self._one.test.defects)) if self._one else []
+
+    @property
+    def _one(self) -> Category | None:
+        """The displayed category; None = the mean over all."""
+        return self.source.categories.get(self.category)
 
     @traitlets.validate("image")
     def _check_image(self, proposal: Any) -> int:
-        one = self.source.categories.get(self.category)
+        one = self._one
         most = len(one.test) if one else max(self.source.image_counts())
         if not 0 <= proposal["value"] < most:
             raise TraitError(f"image must be between 0 and {most - 1}, got {proposal['value']}")
         return int(proposal["value"])
 
-    @traitlets.validate("picked", "zoom")
-    def _check_place(self, proposal: Any) -> list[float]:
-        value = list(proposal["value"])
-        length = 2 if proposal["trait"].name == "picked" else 3
-        if value and len(value) != length:
-            raise TraitError(f"expected [] or {length} numbers, got {value}")
-        return value
+    @traitlets.validate("picked")
+    def _check_picked(self, proposal: Any) -> list[int]:
+        picked = list(proposal["value"])
+        if picked and len(picked) != 2:
+            raise TraitError(f"picked must be [] or [row, column], got {picked}")
+        return picked
 
     @traitlets.observe("target")
     def _enter_target(self, _change: Any) -> None:
@@ -213,7 +206,7 @@ class DeviationsView(Explorer):
     @traitlets.observe("category")
     def _enter_category(self, _change: Any) -> None:
         """Keep what the new category has, and begin elsewhere for the rest."""
-        one = self.source.categories.get(self.category)
+        one = self._one
         if one is None:
             return
         if self.defect not in (EVERYTHING, *one.test.defects):
@@ -224,7 +217,7 @@ class DeviationsView(Explorer):
     @traitlets.observe("defect")
     def _enter_defect(self, _change: Any) -> None:
         """Go to the first image of a defect type; a browser that chose it does so itself."""
-        one = self.source.categories.get(self.category)
+        one = self._one
         if one is None or self.defect == EVERYTHING or self._property_lock:
             return
         if one.test.defects[self.image] != self.defect:
@@ -287,7 +280,7 @@ class DeviationsView(Explorer):
             self.category,
             f"{count - len(self._missing())} of {count} runs",
         ]
-        one = self.source.categories.get(self.category)
+        one = self._one
         if one is not None:
             defect = one.test.defects[self.image]
             words.append(f"image {self.image + 1} of {len(one.test)}: {defect}")

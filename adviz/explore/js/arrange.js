@@ -6,8 +6,26 @@
  * @param {Element[]} nodes
  */
 export function arrange(parent, nodes) {
+  const staying = new Set(nodes);
+  for (const old of [...parent.children]) if (!staying.has(old)) old.remove();
   nodes.forEach((node, i) => {
     if (parent.children[i] !== node) parent.insertBefore(node, parent.children[i] ?? null);
   });
-  while (parent.children.length > nodes.length) parent.lastElementChild?.remove();
+}
+
+/**
+ * Makes a list of components so long; new ones come at the end of `parent`.
+ * @template {{ node: Element }} One
+ * @param {Element} parent
+ * @param {One[]} made
+ * @param {number} count
+ * @param {(place: number) => One} make
+ */
+export function resized(parent, made, count, make) {
+  while (made.length > count) made.pop()?.node.remove();
+  while (made.length < count) {
+    const one = make(made.length);
+    made.push(one);
+    parent.append(one.node);
+  }
 }

@@ -1,6 +1,7 @@
 // What the state of the coreset explorer means: the bank's points, their colours, what is chosen and selected of them.
 
 import { clip, number, percent } from "./format.js";
+import { cellAt } from "./grids.js";
 import { insideOf } from "./lasso.js";
 import { partKey } from "./store.js";
 
@@ -392,12 +393,15 @@ export function spreadOut(values, rows, unit, grid, size) {
   return map;
 }
 
+/** The different rows that patches match. @param {Int32Array} rows -1: none */
+export const matchedRows = (rows) => [...new Set(rows)].filter((row) => row >= 0);
+
 /** Locations whose match is a row. @param {Int32Array} rows @param {number} row @param {import("./types").Size} grid */
 export function cellsOf(rows, row, grid) {
   /** @type {import("./types").Pixel[]} */
   const cells = [];
   rows.forEach((one, place) => {
-    if (one === row) cells.push([Math.floor(place / grid[1]), place % grid[1]]);
+    if (one === row) cells.push(cellAt(place, grid));
   });
   return cells;
 }

@@ -1,17 +1,18 @@
 // The memory bank in the plane beside a test image: the entries that its patches match are lit.
 
+import { matchedRows } from "./bank.js";
 import { cloud } from "./cloud.js";
 import { drawPatch } from "./patches.js";
-import { boxOf, middleOf } from "./grids.js";
+import { boxOf, cellAt, middleOf } from "./grids.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { ORANGE } from "./colours.js";
-import { partKey } from "./store.js";
 import { smallOf } from "./small.js";
 
 /** @typedef {import("./bank").Points} Points */
 
 const SIDE = 72; // CSS pixels of a patch
+const HIGHEST = 300; // CSS pixels of the plane, so that the words below it are in sight
 /** @type {number[]} */
 const NONE = [];
 
@@ -39,8 +40,8 @@ export function matches({ image, location }, count, points) {
 }
 
 /**
- * The panel: it asks for the parts "points/C" and, of a sampler, "order/C/S", as `BankSource` makes them. A click on an
- * entry that is lit picks a patch that matches it.
+ * The panel; the option `banks` says for each category which part holds its points. A click on an entry that is lit
+ * picks a patch that matches it.
  * @param {import("./types").Frame} frame
  */
 export function bankPanel({ change, store }) {
@@ -63,7 +64,7 @@ export function bankPanel({ change, store }) {
   const title = h("h2", {}, "memory bank: entries that this image matches");
   const node = h("section.av-bank-panel", {}, title, nothing, scatter.node, words);
   const matched = memo(matches);
-  const lit = memo((/** @type {Int32Array} */ all) => [...new Set(all)].filter((row) => row >= 0));
+  const lit = memo(matchedRows);
   const levels = memo((/** @type {number} */ count) => new Uint16Array(count));
 
   /** @param {number | null} row */
@@ -72,8 +73,7 @@ export function bankPanel({ change, store }) {
     if (row === null || !found) return change({ picked: [] });
     const place = rows.indexOf(row);
     if (place < 0) return undefined;
-    const cell = /** @type {import("./types").Pixel} */ ([Math.floor(place / found.cells[1]), place % found.cells[1]]);
-    return change({ picked: middleOf(cell, one.size, found.cells) });
+    return change({ picked: middleOf(cellAt(place, found.cells), one.size, found.cells) });
   }
 
   /** @param {number} row */
@@ -82,8 +82,7 @@ export function bankPanel({ change, store }) {
     if (!points || !found?.grid) return [];
     const { grid } = found;
     const canvas = h("canvas");
-    const place = points.location[row];
-    const cell = /** @type {import("./types").Pixel} */ ([Math.floor(place / grid[1]), place % grid[1]]);
+    const cell = cellAt(points.location[row], grid);
     const source = smallOf(now, "train", points.image[row]);
     store.ask();
     drawPatch(canvas, { source, size: one.trainSize, box: boxOf(cell, one.trainSize, grid), colour: ORANGE }, SIDE);
@@ -99,13 +98,13 @@ export function bankPanel({ change, store }) {
    */
   function draw(next, shown, width) {
     now = next;
-    const known = now.options.banks.includes(now.category);
-    points = known ? store.get(partKey("points", now.category)) : null;
+    const key = now.options.banks[now.category];
+    points = key ? store.get(key) : null;
     const { found } = now;
-    const none = !known || (found !== null && !found.grid);
+    const none = !key || (found !== null && !found.grid);
     nothing.textContent = none ? "There is no memory bank of this category, or this detector has none." : "";
     for (const one of [scatter.node, words]) one.hidden = none || !points;
-    if (!points || !found?.grid) return;
+    if (!points || !found?.grid || width <= 0) return;
     rows = matched(shown.part, found.cells[0] * found.cells[1], points);
     again = () => draw(now, shown, width);
     const bright = lit(rows);
@@ -125,7 +124,7 @@ export function bankPanel({ change, store }) {
       zoom,
       label: `${points.x.length} entries in the plane, ${bright.length} of them matched: a click picks a patch`,
       width,
-      height: Math.round(width * 0.7),
+      height: Math.min(Math.round(width * 0.7), HIGHEST),
     });
     words.textContent = `${bright.length} of ${points.x.length} entries are the nearest of its ${rows.length} patches.`;
   }

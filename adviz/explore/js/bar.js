@@ -1,7 +1,6 @@
 // The controls that all explorers have: what is looked at, and the images one after the other.
 
-import { button, select } from "./controls.js";
-import { h } from "./dom.js";
+import { select, stepper } from "./controls.js";
 import { step } from "./decisions.js";
 
 /** @typedef {import("./types").Now} Now */
@@ -23,17 +22,10 @@ export function controls(change, orders) {
   const defect = select("defect", "defect", (value) => change({ defect: value }));
   const only = select("only", "show", (value) => change({ only: value }));
   const order = select("order", "order", (value) => change({ order: value }));
-  const count = h("output.av-counter");
   const go = (/** @type {number} */ by) => change({ image: step(now.list, now.image, by) });
-  const stepper = h(
-    "div.av-stepper",
-    { role: "group", "aria-label": "image" },
-    button("previous", "◀", "previous image ([)", () => go(-1)),
-    count,
-    button("next", "▶", "next image (])", () => go(1)),
-  );
+  const images = stepper("image", "", "previous image ([)", "next image (])", go);
   return {
-    nodes: [category.node, detector.node, defect.node, only.node, order.node, stepper],
+    nodes: [category.node, detector.node, defect.node, only.node, order.node, images.node],
     /** @param {Now} next */
     show(next) {
       now = next;
@@ -45,9 +37,8 @@ export function controls(change, orders) {
       only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);
       const alone = now.one.names.length < 2;
-      for (const node of [defect.node, only.node, order.node, stepper]) node.hidden = alone;
-      const place = now.list.indexOf(now.image);
-      count.textContent = `${place < 0 ? "–" : place + 1} of ${now.list.length}`;
+      for (const node of [defect.node, only.node, order.node, images.node]) node.hidden = alone;
+      images.show(now.list.indexOf(now.image), now.list.length);
     },
   };
 }

@@ -3,7 +3,7 @@
 
 import { arrange } from "./arrange.js";
 import { clip, evenly, percent } from "./format.js";
-import { h, own, set } from "./dom.js";
+import { h, own, placeIn, set } from "./dom.js";
 import { lazily } from "./memo.js";
 
 const LEFT = 50; // CSS pixels of the numbers left of the bars
@@ -47,8 +47,7 @@ export function rankBars(choose) {
 
   /** The rank under the pointer; 0: none. @param {PointerEvent} event */
   function rankAt(event) {
-    const place = event.clientX - svg.getBoundingClientRect().left - LEFT;
-    const rank = Math.floor(place / wide) + 1;
+    const rank = Math.floor((placeIn(svg, event)[0] - LEFT) / wide) + 1;
     return rank >= 1 && rank <= now.distance.length ? rank : 0;
   }
 
@@ -80,8 +79,7 @@ export function rankBars(choose) {
   const release = () => {
     dragged = 0;
   };
-  svg.addEventListener("pointerup", release);
-  svg.addEventListener("pointercancel", release);
+  svg.addEventListener("lostpointercapture", release);
   svg.addEventListener("pointerleave", () => point(0));
   svg.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -118,14 +116,10 @@ export function rankBars(choose) {
  * @param {number} count
  */
 function rankAfter(key, rank, count) {
-  const single = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
-  const steps = { ...single, PageUp: 10, PageDown: -10 };
-  const step = steps[/** @type {keyof typeof steps} */ (key)];
+  const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[key];
   if (step) return clip(rank + step, 1, count);
-  const places = { Home: 1, End: count, Escape: 0 };
-  const place = places[/** @type {keyof typeof places} */ (key)];
   if (key === "Escape" && !rank) return null; // the page's own
-  return place ?? null;
+  return { Home: 1, End: count, Escape: 0 }[key] ?? null;
 }
 
 /** @param {RankGiven} given @param {number} rank */
@@ -203,7 +197,7 @@ function printed(count, wide, chosen) {
  * @param {import("./types").Change} change
  */
 export function scoreByK(change) {
-  /** @type {Map<number, { node: HTMLElement, score: HTMLElement }>} */
+  /** @type {Map<number, ReturnType<typeof make>>} */
   const made = new Map();
   const label = h("span.av-by-k-name", {}, "score");
   const what = "score by number of neighbours";
@@ -214,7 +208,7 @@ export function scoreByK(change) {
     const score = h("b");
     const button = own(h("button", { type: "button" }, h("span", {}, `k = ${k}`), score));
     button.addEventListener("click", () => change({ k }));
-    made.set(k, { node: button, score });
+    return { node: button, score };
   }
 
   /** @param {{ score: number[], k: number }} given */
@@ -223,8 +217,8 @@ export function scoreByK(change) {
     stops.sort((a, b) => a - b);
     const texts = evenly(score);
     const nodes = stops.map((stop) => {
-      if (!made.has(stop)) make(stop);
-      const one = /** @type {{ node: HTMLElement, score: HTMLElement }} */ (made.get(stop));
+      const one = made.get(stop) ?? make(stop);
+      made.set(stop, one);
       const text = texts[stop - 1];
       one.score.textContent = text;
       const title = `the score with k = ${stop} is ${text}; click: k = ${stop}`;

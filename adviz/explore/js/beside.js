@@ -30,7 +30,8 @@ export function largePicture(change, panels) {
       const shown = read(now);
       const known = drawingOf(now, shown);
       const plain = shown && pictureGiven(now, shown, width);
-      const given = plain && panels().reduce((one, panel) => panel.given?.(now, shown, one) ?? one, plain);
+      const given = shown && panels().reduce(
+        (one, panel) => (one && panel.given ? panel.given(now, shown, one) : one), plain);
       drawing.show({ ...known, mapped: known.mapped && !given?.fill });
       if (given) large.draw(given);
       return shown;

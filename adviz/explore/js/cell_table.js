@@ -5,10 +5,14 @@ import { bubble } from "./bubble.js";
 import { h, own } from "./dom.js";
 import { lazily } from "./memo.js";
 
-/** @typedef {{ name: string, small: string, theirs: boolean }} Head */
+/**
+ * The head of a row or column; those of one group stand under a common one.
+ * @typedef {{ name: string, small: string, theirs: boolean, group: string }} Head
+ */
 /**
  * What stands in a cell: two texts, the second bold, and what is said of it under the pointer.
- * @typedef {{ texts: [string, string], tone: "" | "theirs" | "open" | "broken", name: string, words: string[] }} Entry
+ * @typedef {{ texts: [string, string], tone: Tone, name: string, words: string[] }} Entry
+ * @typedef {"" | "theirs" | "other" | "open" | "broken"} Tone
  */
 /**
  * @typedef {object} Given
@@ -47,6 +51,21 @@ function headNode({ name, small, theirs }, scope) {
   return h(theirs ? "th.av-theirs" : "th", { scope }, name, small && " ", below);
 }
 
+/**
+ * Returns the row of common heads; none where no column has a group.
+ * @param {Head[]} columns
+ */
+function groupRow(columns) {
+  if (!columns.some((one) => one.group)) return [];
+  const heads = [h("th")];
+  for (const [i, { group }] of columns.entries()) {
+    const last = /** @type {HTMLTableCellElement} */ (heads[heads.length - 1]);
+    if (i && columns[i - 1].group === group) last.colSpan += 1;
+    else heads.push(h("th.av-group", { scope: "colgroup", colspan: 1 }, group));
+  }
+  return [h("tr", {}, ...heads)];
+}
+
 /** @param {Entry | null} entry @param {boolean} stacked */
 function cellNode(entry, stacked) {
   if (!entry) return h("td");
@@ -69,19 +88,28 @@ export function cellTable(pick) {
   const node = own(h("div.av-cells", {}, box, beside.node));
   /** @type {Given} */
   let now;
+  /** @type {HTMLTableRowElement[]} without the heads of groups */
+  let lines = [];
 
-  const at = (/** @type {[number, number]} */ [row, column]) => body.rows[row]?.cells[column + 1];
+  const at = (/** @type {[number, number]} */ [row, column]) => lines[row]?.cells[column + 1];
 
   const drawTable = lazily((/** @type {Omit<Given, "picked">} */ { corner, rows, columns, cells, stacked, label }) => {
     const held = table.contains(document.activeElement);
     table.setAttribute("aria-label", label);
     table.classList.toggle("av-stacked", stacked);
-    const first = headNode({ name: corner, small: "", theirs: false }, "col");
-    head.replaceChildren(h("tr", {}, first, ...columns.map((one) => headNode(one, "col"))));
-    const lines = rows.map((one, i) => {
+    const first = headNode({ name: corner, small: "", theirs: false, group: "" }, "col");
+    head.replaceChildren(...groupRow(columns), h("tr", {}, first, ...columns.map((one) => headNode(one, "col"))));
+    lines = rows.map((one, i) => {
       return h("tr", {}, headNode(one, "row"), ...cells[i].map((cell) => cellNode(cell, stacked)));
     });
-    body.replaceChildren(...lines);
+    body.replaceChildren(
+      ...lines.flatMap((line, i) => {
+        const { group } = rows[i];
+        if (!group || (i && rows[i - 1].group === group)) return [line];
+        const common = h("th.av-group", { scope: "rowgroup", colspan: columns.length + 1 }, group);
+        return [h("tr", {}, common), line];
+      }),
+    );
     beside.hide();
     if (held) box.dataset.held = "";
   });
@@ -108,8 +136,8 @@ export function cellTable(pick) {
   /** Scrolls the box, not the page, so that a cell is in sight beside the heads. @param {HTMLElement} cell */
   function reveal(cell) {
     const { offsetTop: top, offsetLeft: left, offsetHeight: high, offsetWidth: wide } = cell;
-    const corner = head.rows[0].cells[0];
-    const upper = Math.min(box.scrollTop, top - corner.offsetHeight);
+    const corner = head.rows[head.rows.length - 1].cells[0];
+    const upper = Math.min(box.scrollTop, top - head.offsetHeight);
     box.scrollTop = Math.max(upper, top + high - box.clientHeight);
     const nearer = Math.min(box.scrollLeft, left - corner.offsetWidth);
     box.scrollLeft = Math.max(nearer, left + wide - box.clientWidth);
@@ -119,7 +147,7 @@ export function cellTable(pick) {
   function placeOf(event) {
     const cell = /** @type {Element} */ (event.target).closest("td");
     if (!cell) return null;
-    const row = /** @type {HTMLTableRowElement} */ (cell.parentElement).sectionRowIndex;
+    const row = lines.indexOf(/** @type {HTMLTableRowElement} */ (cell.parentElement));
     const column = cell.cellIndex - 1;
     return now.cells[row]?.[column] ? [row, column] : null;
   }

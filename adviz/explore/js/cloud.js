@@ -1,6 +1,5 @@
-// Hundreds of thousands of points in the plane on canvases: coloured, some ringed, lit or selected; one is picked.
+// Hundreds of thousands of points in the plane on a canvas: coloured, some ringed, lit or selected; one is picked.
 
-import { MAP } from "./colours.js";
 import { button } from "./controls.js";
 import { bubble } from "./bubble.js";
 import { h, own, set, sharp } from "./dom.js";
@@ -9,6 +8,7 @@ import { gestures } from "./gestures.js";
 import { ahead, thinned } from "./lasso.js";
 import { nearest } from "./marks.js";
 import { lazily, memo } from "./memo.js";
+import { byLevel, circles, dotSize, dots, markedRows, spots } from "./points.js";
 import { CORNERS, MINUS, PLUS, iconButton } from "./picture.js";
 import { clamped, closer, panned, viewOf } from "./zoom.js";
 
@@ -20,9 +20,7 @@ const NUMBERED = 5; // first choices whose number stands beside their ring
 const LEAST_STEP = 5; // CSS pixels that an arrow key goes at least
 const TWICE = 2;
 const REST = 90; // milliseconds that a pointer rests before what is under it may be asked for
-const FAINT = 70; // of 255: how much of a point is seen that is not selected
-/** Of 255: how much is seen of a pixel on which so many points lie. */
-const DENSITY = [0, 150, 190, 215, 235, 245, 255];
+const FAINT = 0.35; // how much is seen of points that are not selected
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 const LOOP = "M5.5 11.5C2 10.5 1.5 6.5 4 4.5S11 2.5 13 5s.5 6-3.5 6.5S5 12.5 4.5 14.5";
@@ -70,9 +68,10 @@ export function sheet({ x, y, frame }, width, height) {
   const size = [height * each, width * each];
   const left = (size[1] - right) / 2;
   const low = (size[0] - top) / 2;
+  /** @param {number} across @param {number} up steps @returns {[number, number]} row, column */
+  const place = (across, up) => [size[0] - up - low, across + left];
   return {
     size,
-    each,
     /**
      * Steps of the plane at a place of the image.
      * @param {number} row
@@ -80,62 +79,23 @@ export function sheet({ x, y, frame }, width, height) {
      * @returns {[number, number]}
      */
     steps: (row, column) => [column - left, size[0] - row - low],
-    /** @param {number} across @param {number} up steps @returns {[number, number]} row, column */
-    place: (across, up) => [size[0] - up - low, across + left],
+    place,
+    /** A place of the image as one of the plane, and back. @param {number} row @param {number} column */
+    told(row, column) {
+      const [across, up] = this.steps(row, column);
+      return [frame[0] + frame[2] * across, frame[1] + frame[2] * up].map((value) => Number(value.toPrecision(7)));
+    },
+    /** @param {number} across @param {number} up */
+    meant: (across, up) => place((across - frame[0]) / frame[2], (up - frame[1]) / frame[2]),
     /** A zoom of the image as one of the plane, and back. @param {number[]} zoom */
-    told(zoom) {
-      if (zoom.length !== 3) return [];
-      const [across, up] = this.steps(zoom[0], zoom[1]);
-      const digits = (/** @type {number} */ value) => Number(value.toPrecision(7));
-      return [frame[0] + frame[2] * across, frame[1] + frame[2] * up, zoom[2]].map(digits);
+    toldZoom(zoom) {
+      return zoom.length === 3 ? [...this.told(zoom[0], zoom[1]), zoom[2]] : [];
     },
     /** @param {number[]} zoom */
-    meant(zoom) {
-      if (zoom.length !== 3) return [];
-      const [row, column] = this.place((zoom[0] - frame[0]) / frame[2], (zoom[1] - frame[1]) / frame[2]);
-      return clamped(row, column, zoom[2], size);
+    meantZoom(zoom) {
+      return zoom.length === 3 ? clamped(...this.meant(zoom[0], zoom[1]), zoom[2], size) : [];
     },
   };
-}
-
-/**
- * Returns points in the order in which they are painted: the lower levels first, those of a level as they come.
- * @param {Uint16Array} levels
- */
-export function byLevel(levels) {
-  const starts = new Uint32Array(259);
-  for (let i = 0; i < levels.length; i++) starts[levels[i] + 1] += 1;
-  for (let level = 1; level < starts.length; level++) starts[level] += starts[level - 1];
-  const order = new Uint32Array(levels.length);
-  for (let i = 0; i < levels.length; i++) order[starts[levels[i]]++] = i;
-  return order;
-}
-
-/** Pixels of a disc, as steps from its middle. @param {number} side its diameter @returns {[number, number][]} */
-export function disc(side) {
-  const middle = (side - 1) / 2;
-  const start = -Math.floor(side / 2);
-  /** @type {[number, number][]} */
-  const pixels = [];
-  for (let row = 0; row < side; row++) {
-    for (let column = 0; column < side; column++) {
-      const far = Math.hypot(row - middle, column - middle) > side / 2 + 0.1;
-      if (!far) pixels.push([row + start, column + start]);
-    }
-  }
-  return pixels;
-}
-
-/** Diameter of a point among so many, CSS pixels. @param {number} count @param {number} times magnification */
-export function dotSize(count, times) {
-  const alone = Math.sqrt(120_000 / Math.max(1, count));
-  return clip(alone * Math.sqrt(times), 1.6, 8);
-}
-
-/** A colour of the style sheet as a pixel of an ImageData, opaque. @param {string} text such as "rgb(1, 2, 3)" */
-function pixelOf(text) {
-  const [red, green, blue] = (text.match(/[\d.]+/g) ?? ["0", "0", "0"]).map(Number);
-  return ((blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /**
@@ -148,14 +108,13 @@ function pixelOf(text) {
  */
 export function cloud(change, tip, options = {}) {
   const { selects = true } = options;
-  const ground = h("canvas.av-cloud-ground", { "aria-hidden": "true" });
   const attributes = { tabindex: 0, role: "application", "aria-roledescription": "scatter to pick from" };
   const canvas = /** @type {HTMLCanvasElement} */ (h("canvas.av-cloud-marks", attributes));
   const outline = h("path.av-cloud-lasso");
   const link = h("path.av-cloud-link");
   const marks = ["stand", "picked", "pointed"].map((name) => h(`circle.av-cloud-${name}`, { r: 7 }));
   const under = ["stand", "picked"].map(() => h("circle.av-cloud-under", { r: 7 }));
-  const over = h("svg.av-cloud-over", { "aria-hidden": "true" }, outline, link, ...under, ...marks);
+  const cover = h("svg.av-cloud-over", { "aria-hidden": "true" }, outline, link, ...under, ...marks);
   const samples = ["grey", "marked", "ink", "paper", "lit"].map((name) => h(`i.av-cloud-${name}`, { hidden: true }));
   const beside = bubble();
   const said = h("div.av-unseen", { "aria-live": "polite" });
@@ -171,7 +130,7 @@ export function cloud(change, tip, options = {}) {
   });
   const hint = h("span.av-badge.av-hint", { "aria-hidden": "true" }, "Ctrl + wheel magnifies");
   const tools = [hint, zooming, clear, beside.node, said];
-  const stage = h("div.av-stage.av-cloud-stage", {}, ground, canvas, over, ...tools, ...samples);
+  const stage = h("div.av-stage.av-cloud-stage", {}, canvas, cover, ...tools, ...samples);
   const node = h("div.av-cloud", {}, stage);
   own(canvas);
   around.hidden = !selects;
@@ -194,31 +153,29 @@ export function cloud(change, tip, options = {}) {
   let keyed = false;
   const papers = memo(sheet);
   const painting = memo(byLevel);
-  const paint = memo(paintPoints);
-  const ring = memo(paintRings);
+  const selection = memo(markedRows);
+  const sight = memo(inSight);
+  const [below, above, over] = [dots(), dots(), memo(paintRings)];
+  const layer = /** @type {HTMLCanvasElement} */ (h("canvas")); // of rings
 
   const scale = () => now.width / box[3]; // CSS pixels of a step
-  /** @param {number} row @returns {[number, number]} CSS pixels */
-  function at(row) {
-    const [down, across] = paper.place(now.plane.x[row], now.plane.y[row]);
-    return [(across - box[1]) * scale(), (down - box[0]) * scale()];
-  }
+  /** @param {[number, number]} place row, column of the sheet @returns {[number, number]} CSS pixels */
+  const shown = ([row, column]) => [(column - box[1]) * scale(), (row - box[0]) * scale()];
+  /** @param {number} row */
+  const at = (row) => shown(paper.place(now.plane.x[row], now.plane.y[row]));
+  /** Place of the sheet. @param {number} x @param {number} y CSS pixels @returns {[number, number]} */
+  const placeUnder = (x, y) => [box[0] + y / scale(), box[1] + x / scale()];
   /** Steps under a place of the canvas. @param {number} x @param {number} y CSS pixels */
-  const stepsAt = (x, y) => paper.steps(box[0] + y / scale(), box[1] + x / scale());
+  const stepsAt = (x, y) => paper.steps(...placeUnder(x, y));
 
   /** @param {CloudGiven} given */
   function draw(given) {
     now = given;
     paper = papers(given.plane, given.width, given.height);
-    zoom = paper.meant(given.zoom);
+    zoom = paper.meantZoom(given.zoom);
     const view = viewOf(zoom, paper.size);
     box = view.box;
-    const ratio = globalThis.devicePixelRatio || 1;
-    const inks = samples.map((sample) => getComputedStyle(sample).color).join("|");
-    const place = /** @type {const} */ ([given.plane, given.width, given.height, box.join(), ratio, inks]);
-    const order = given.sorted ? painting(given.levels) : null;
-    paint(...place, given.levels, order, given.selected);
-    ring(...place, given.order, given.count, given.ringed, given.lit);
+    paint(given);
     stage.style.width = `${given.width}px`;
     stage.style.height = `${given.height}px`;
     stage.classList.toggle("av-magnified", view.times > 1);
@@ -233,79 +190,64 @@ export function cloud(change, tip, options = {}) {
     keyed = false;
   }
 
-  /**
-   * @param {Plane} plane @param {number} width @param {number} height @param {string} _box @param {number} ratio
-   * @param {string} _inks @param {Uint16Array} levels @param {Uint32Array | null} order
-   * @param {Uint8Array | null} selected
-   */
-  function paintPoints({ x, y }, width, height, _box, ratio, _inks, levels, order, selected) {
-    const context = sharp(ground, width, height);
-    const image = context.createImageData(ground.width, ground.height);
-    const pixels = new Uint32Array(image.data.buffer);
-    const counts = new Uint8Array(pixels.length);
-    const [grey, marked] = samples.map((sample) => pixelOf(getComputedStyle(sample).color));
-    const palette = Uint32Array.from({ length: 258 }, (_, level) => {
-      const step = 3 * (level - 1);
-      return level === 0 ? grey : level > 256 ? marked : (MAP[step + 2] << 16) | (MAP[step + 1] << 8) | MAP[step];
-    });
-    const [wide, high] = [ground.width, ground.height];
-    const times = paper.size[1] / box[3];
-    const side = Math.max(1, Math.round(dotSize(x.length, times) * ratio));
-    const dots = disc(side);
-    const offsets = Int32Array.from(dots, ([down, across]) => down * wide + across);
-    const each = scale() * ratio;
-    const [startRow, startColumn] = paper.place(0, 0);
-    const left = (startColumn - box[1]) * each;
-    const low = (startRow - box[0]) * each;
-    const dense = x.length > 2000;
-    /** @param {number} row @param {number} column */
-    const within = (row, column) => row >= 0 && column >= 0 && row < high && column < wide;
-    for (const pass of selected ? [0, 1] : [1]) {
-      for (let n = 0; n < x.length; n++) {
-        const i = order ? order[n] : n;
-        if (selected && selected[i] !== pass) continue;
-        const column = Math.round(left + x[i] * each);
-        const row = Math.round(low - y[i] * each);
-        if (column < -side || row < -side || column > wide + side || row > high + side) continue;
-        const value = palette[levels[i]];
-        const start = row * wide + column;
-        const inner = column >= side && row >= side && column < wide - side && row < high - side;
-        for (let dot = 0; dot < offsets.length; dot++) {
-          if (!inner && !within(row + dots[dot][0], column + dots[dot][1])) continue;
-          const pixel = start + offsets[dot];
-          const count = counts[pixel] < 6 ? (counts[pixel] += 1) : 6;
-          pixels[pixel] = value | ((pass ? (dense ? DENSITY[count] : 255) : FAINT) << 24);
-        }
-      }
-    }
-    context.putImageData(image, 0, 0);
-    return null;
+  /** Puts together what is painted of it; only what has changed is painted anew. @param {CloudGiven} given */
+  function paint({ plane, width, height, levels, sorted, selected, ...given }) {
+    const seen = sight(plane, width, height, box.join(), globalThis.devicePixelRatio || 1);
+    const order = sorted ? painting(levels) : null;
+    const inks = samples.map((sample) => getComputedStyle(sample).color).join("|");
+    const context = sharp(canvas, width, height);
+    context.imageSmoothingEnabled = false; // layers are as large as the canvas
+    const put = (/** @type {HTMLCanvasElement} */ painted) => context.drawImage(painted, 0, 0, width, height);
+    context.globalAlpha = selected ? FAINT : 1;
+    put(below(seen, levels, order, inks));
+    context.globalAlpha = 1;
+    if (selected) put(above(seen, levels, selection(selected, order), inks));
+    put(over(seen, given.order, given.count, given.ringed, given.lit, inks));
   }
 
   /**
-   * @param {Plane} _plane @param {number} width @param {number} height @param {string} _box @param {number} _ratio
-   * @param {string} _inks @param {Uint32Array | null} order @param {number} count @param {boolean} ringed
-   * @param {number[]} lit
+   * Where points lie on the canvas.
+   * @param {Plane} plane
+   * @param {number} width CSS pixels
+   * @param {number} height
+   * @param {string} _box what is seen
+   * @param {number} ratio pixels of a CSS pixel
    */
-  function paintRings(_plane, width, height, _box, _ratio, _inks, order, count, ringed, lit) {
-    const context = sharp(canvas, width, height);
-    const [, , ink, background, bright] = samples.map((sample) => getComputedStyle(sample).color);
+  function inSight(plane, width, height, _box, ratio) {
+    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
+    const diameter = dotSize(plane.x.length, paper.size[1] / box[3]);
+    const edge = Math.max(1, Math.round(diameter * ratio));
+    const each = scale() * ratio;
+    const [row, column] = paper.place(0, 0);
+    const places = spots(plane, each, (column - box[1]) * each, (row - box[0]) * each, wide, high, edge);
+    return { places, wide, high, edge, width, height, diameter };
+  }
+
+  /**
+   * @param {import("./points.js").Sight} seen
+   * @param {Uint32Array | null} order @param {number} count @param {boolean} ringed
+   * @param {number[]} lit @param {string} inks
+   */
+  function paintRings({ width, height, diameter }, order, count, ringed, lit, inks) {
+    const context = sharp(layer, width, height);
+    const [, , ink, background, shine] = inks.split("|");
     /** @param {Iterable<number>} rows */
-    const inSight = (rows) =>
+    const displayed = (rows) =>
       Array.from(rows, at).filter(([x, y]) => x > -9 && y > -9 && x < width + 9 && y < height + 9);
-    const rings = order && ringed ? inSight(order.subarray(0, count)) : [];
-    const fine = rings.length > CROWD;
-    const size = dotSize(now.plane.x.length, paper.size[1] / box[3]) / 2;
-    circles(context, rings, size + (fine ? 1 : 2.5), [[fine ? 1.5 : 3, background], [fine ? 0.75 : 1.25, ink]]);
-    circles(context, inSight(new Set(lit)), size + 3.5, [[4, background], [2, bright]]);
-    if (order && ringed) numbers(context, order.subarray(0, Math.min(count, NUMBERED)), ink, background);
-    return null;
+    const first = order && ringed ? order.subarray(0, count) : [];
+    const places = displayed(first);
+    const fine = places.length > CROWD;
+    const radius = diameter / 2;
+    circles(context, places, radius + (fine ? 1 : 2.5), [[fine ? 1.5 : 3, background], [fine ? 0.75 : 1.25, ink]]);
+    circles(context, displayed(new Set(lit)), radius + 3.5, [[4, background], [2, shine]]);
+    numbers(context, first.slice(0, NUMBERED), ink, background);
+    return layer;
   }
 
   /** Numbers of the first choices; one that would lie over another is left out. */
   function numbers(
     /** @type {CanvasRenderingContext2D} */ context,
-    /** @type {Uint32Array} */ rows,
+    /** @type {ArrayLike<number>} */ rows,
     /** @type {string} */ ink,
     /** @type {string} */ background,
   ) {
@@ -326,7 +268,7 @@ export function cloud(change, tip, options = {}) {
 
   function drawOver() {
     const { width, height, picked, stand } = now;
-    set(over, { width, height, viewBox: `0 0 ${width} ${height}` });
+    set(cover, { width, height, viewBox: `0 0 ${width} ${height}` });
     const points = path ?? shownLasso();
     outline.setAttribute("d", points.length > 3 ? `M${chunked(points)}${path ? "" : "z"}` : "");
     const places = [stand === picked ? null : stand, picked, pointed < 0 ? null : pointed].map((row) =>
@@ -342,25 +284,22 @@ export function cloud(change, tip, options = {}) {
   }
 
   function shownLasso() {
-    const [left, low, step] = [now.plane.frame[0], now.plane.frame[1], now.plane.frame[2]];
-    const points = [];
-    for (let i = 0; i < now.lasso.length; i += 2) {
-      const [down, across] = paper.place((now.lasso[i] - left) / step, (now.lasso[i + 1] - low) / step);
-      points.push((across - box[1]) * scale(), (down - box[0]) * scale());
-    }
-    return points;
+    const { lasso } = now;
+    return lasso.flatMap((x, i) => (i % 2 ? [] : shown(paper.meant(x, lasso[i + 1]))));
   }
 
+  /** @param {number} x @param {number} y CSS pixels */
+  const within = (x, y) => x >= 0 && y >= 0 && x <= now.width && y <= now.height;
+
   /** @param {number[]} wanted of the sheet */
-  const look = (wanted) => change({ zoom: paper.told(wanted) });
+  const look = (wanted) => change({ zoom: paper.toldZoom(wanted) });
 
   /** @param {number} factor */
   function magnify(factor) {
     if (!now) return;
     const middle = /** @type {[number, number]} */ ([0.5, 0.5]);
     const [x, y] = now.picked === null ? [-1, -1] : at(now.picked);
-    const seen = x >= 0 && y >= 0 && x <= now.width && y <= now.height;
-    look(closer(zoom, factor, seen ? [y / now.height, x / now.width] : middle, paper.size));
+    look(closer(zoom, factor, within(x, y) ? [y / now.height, x / now.width] : middle, paper.size));
   }
 
   /** @param {boolean} held */
@@ -394,13 +333,8 @@ export function cloud(change, tip, options = {}) {
 
   /** Selects what is drawn round. @param {number[]} points CSS pixels */
   function select(points) {
-    const [left, low, step] = [now.plane.frame[0], now.plane.frame[1], now.plane.frame[2]];
     const corners = thinned(points, CORNERS_MOST);
-    const lasso = [];
-    for (let i = 0; i < corners.length; i += 2) {
-      const [across, up] = stepsAt(corners[i], corners[i + 1]);
-      lasso.push(Number((left + step * across).toPrecision(7)), Number((low + step * up).toPrecision(7)));
-    }
+    const lasso = corners.flatMap((x, i) => (i % 2 ? [] : paper.told(...placeUnder(x, corners[i + 1]))));
     change({ lasso: lasso.length > 5 ? lasso : [], chosen: [] });
   }
 
@@ -498,10 +432,8 @@ export function cloud(change, tip, options = {}) {
   /** What is seen goes along with a pick that leaves it. @param {number} row */
   function followed(row) {
     const [x, y] = at(row);
-    const seen = x >= 0 && y >= 0 && x <= now.width && y <= now.height;
-    if (seen || !zoom.length) return {};
-    const [down, across] = paper.place(now.plane.x[row], now.plane.y[row]);
-    return { zoom: paper.told(clamped(down, across, zoom[2], paper.size)) };
+    if (within(x, y) || !zoom.length) return {};
+    return { zoom: paper.toldZoom(clamped(...paper.place(now.plane.x[row], now.plane.y[row]), zoom[2], paper.size)) };
   }
 
   canvas.addEventListener("keydown", (event) => {
@@ -516,23 +448,3 @@ const wordsOf = (nodes) => nodes.map((one) => one.textContent).join(" ");
 
 /** Corners of a path, "x y x y ...". @param {number[]} points */
 const chunked = (points) => points.map((value) => value.toFixed(1)).join(" ");
-
-/**
- * Draws circles, each ink over all of the former one's.
- * @param {CanvasRenderingContext2D} context
- * @param {[number, number][]} places
- * @param {number} radius
- * @param {[number, string][]} inks widths of lines and their colours
- */
-function circles(context, places, radius, inks) {
-  context.beginPath();
-  for (const [x, y] of places) {
-    context.moveTo(x + radius, y);
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-  }
-  for (const [width, ink] of inks) {
-    context.lineWidth = width;
-    context.strokeStyle = ink;
-    context.stroke();
-  }
-}

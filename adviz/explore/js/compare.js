@@ -24,7 +24,7 @@ import { imageExplorer, initialize } from "./images.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
 import { partKey } from "./store.js";
-import { quantileOf } from "./maps.js";
+import { divided, quantileOf } from "./maps.js";
 import { scatter } from "./scatter.js";
 import { inRow, tiles } from "./tiles.js";
 import { tip } from "./words.js";
@@ -84,9 +84,6 @@ function limitsOf({ category, one, get }, name, by) {
 
 /** @param {Range} range @param {number} by @returns {Range} */
 const over = ([low, high], by) => [low / by, high / by];
-
-/** @param {Float32Array} map @param {number} by */
-const divided = (map, by) => map.map((value) => value / by);
 
 /**
  * Reads what each detector found in the displayed image; those whose prediction is pending are left out.
@@ -296,7 +293,8 @@ export function comparePanel(frame, below) {
   const { store, change } = frame;
   /** @type {Record<string, One>} */
   let all = {};
-  let detector = "";
+  /** @type {number | null} what the large picture's map was divided by */
+  let dividedBy = null;
 
   /** @param {string} name */
   const choose = (name) => change({ detector: name });
@@ -307,7 +305,7 @@ export function comparePanel(frame, below) {
   const metrics = detectorTable("metrics", choose);
   const readOut = detectorTable("pixel", choose);
   const two = scoresOfTwo(change);
-  const tables = h("div.av-tables", {}, metrics.node, readOut.node);
+  const tables = h("div.av-paired", {}, metrics.node, readOut.node);
   const scalesLine = h("div.av-scales-line", {}, relative.node, scales);
   const node = h("div.av-right", {}, scalesLine, row.node, note, tables);
   const read = reader();
@@ -326,7 +324,6 @@ export function comparePanel(frame, below) {
     const next = read(now, numbers);
     if (Object.values(next).some((one) => !one.shown)) return; // the former maps stay until the next are there
     all = next;
-    detector = now.detector;
     relative.show(now.get("relative"));
     scales.textContent = scaleWords(numbers, now.get("relative"));
     const list = tilesOf(now, shown, all, frame.dense);
@@ -349,14 +346,14 @@ export function comparePanel(frame, below) {
     draw,
     given(now, shown, given) {
       const numbers = numbersOf(now);
-      const one = read(now, numbers)[now.detector];
+      const one = given.unit ? null : read(now, numbers)[now.detector]; // else another view changed the map
+      dividedBy = one?.by ?? null;
       return one ? largeGiven(given, one, numbers[now.detector]) : given;
     },
     // Limits are those of maps, also while their quotient is drawn.
     set(values) {
-      const by = all[detector]?.by;
       const { limits } = values;
-      return limits && by ? { ...values, limits: [limits[0] * by, limits[1] * by] } : values;
+      return limits && dividedBy ? { ...values, limits: [limits[0] * dividedBy, limits[1] * dividedBy] } : values;
     },
     ahead(now) {
       for (const name of Object.keys(now.one.detectors)) askAhead({ ...now, detector: name });

@@ -42,10 +42,12 @@ const UNSEGMENTED =
  * @param {DetectorFacts} found
  * @param {import("./types").Size} size of the image
  * @param {Pixel | null} pixel
- * @param {{ whole: boolean, k: number, rank: number }} wanted
+ * @param {boolean} whole whether whole images are wanted
+ * @param {number} wantedK
+ * @param {number} rank that is looked at
  * @returns {Compared}
  */
-export function compared(part, found, size, pixel, { whole, k: wantedK, rank }) {
+export function compared(part, found, size, pixel, whole, wantedK, rank) {
   const kind = kindOf(found, pixel, whole);
   const cell = pixel && cellOf(pixel, size, found.cells);
   const most = kind === "patches" ? found.k : kind === "images" ? found.wholeK : 0;

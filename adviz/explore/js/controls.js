@@ -97,6 +97,30 @@ export function button(name, text, title, click) {
 }
 
 /**
+ * One thing after the other: the way back and on, and which it is.
+ * @param {string} what is gone through, for screen readers
+ * @param {string} ending of the buttons' classes, av-previousENDING and av-nextENDING
+ * @param {string} before what the way back does
+ * @param {string} after
+ * @param {(by: number) => void} go
+ */
+export function stepper(what, ending, before, after, go) {
+  const place = h("output.av-counter");
+  const back = button(`previous${ending}`, "◀", before, () => go(-1));
+  const on = button(`next${ending}`, "▶", after, () => go(1));
+  return {
+    node: h("div.av-stepper", { role: "group", "aria-label": what }, back, place, on),
+    place,
+    /** @param {number} at from 0; -1: none of them @param {number} count */
+    show(at, count) {
+      place.textContent = `${at < 0 ? "–" : at + 1} of ${count}`;
+      back.disabled = count < 1;
+      on.disabled = count < 1;
+    },
+  };
+}
+
+/**
  * A line of text.
  * @param {string} name
  * @param {string} text

@@ -14,6 +14,7 @@ import {
   evenly,
   fraction,
   kept,
+  matchedRows,
   pointLevels,
   reader,
   remarks,
@@ -24,7 +25,7 @@ import {
   spreadOut,
   valuesOf,
 } from "./bank.js";
-import { boxOf, cellOf, middleOf, unpacked } from "./grids.js";
+import { boxOf, cellAt, cellOf, middleOf, unpacked } from "./grids.js";
 import { button, select, slider } from "./controls.js";
 import { cards } from "./cards.js";
 import { cloud } from "./cloud.js";
@@ -91,6 +92,7 @@ function build({ model, store, change }) {
   const look = reader(model);
   const parts = bankParts();
   const levels = memo(pointLevels);
+  const limitsOf = memo(distanceLimits);
   const selected = memo(selection);
   const inBank = memo(kept);
   const perImage = memo(counted);
@@ -99,7 +101,7 @@ function build({ model, store, change }) {
   const curvesNow = memo(curvesOf);
   const unpack = memo(unpacked);
   const spread = memo(spreadOut);
-  const matched = memo((/** @type {Int32Array} */ found) => [...new Set(found)].filter((row) => row >= 0));
+  const matched = memo(matchedRows);
   const parted = memo((/** @type {Uint8Array} */ marks, /** @type {Uint8Array} */ bank) => {
     /** @type {number[][]} left out, in the bank */
     const found = [[], []];
@@ -184,11 +186,8 @@ function build({ model, store, change }) {
 
   /** @param {number} row */
   const boxOfRow = (row) => boxOf(cellOfRow(row), now.one.trainSize, now.one.grid);
-  /** @param {number} row @returns {import("./types").Pixel} */
-  function cellOfRow(row) {
-    const place = shown().points.location[row];
-    return [Math.floor(place / now.one.grid[1]), place % now.one.grid[1]];
-  }
+  /** @param {number} row */
+  const cellOfRow = (row) => cellAt(shown().points.location[row], now.one.grid);
   /** @param {number} row */
   function where(row) {
     return `${now.one.trainNames[shown().points.image[row]]} · location ${cellOfRow(row).join(", ")}`;
@@ -234,17 +233,10 @@ function build({ model, store, change }) {
     if (given.zoom) change({ closeup: given.zoom });
     if (!given.picked || !data) return;
     const tested = now.test !== null;
-    if (!given.picked.length) change(tested ? { patch: [], picked: null } : { picked: null });
-    else if (tested) {
-      const grid = gridOfTest();
-      const cell = cellOf(given.picked, now.one.size, grid);
-      const row = data.tested?.row[cell[0] * grid[1] + cell[1]] ?? -1;
-      change({ patch: cell, picked: row < 0 ? null : row });
-    } else {
-      const cell = cellOf(given.picked, now.one.trainSize, now.one.grid);
-      const row = locations()[cell[0] * now.one.grid[1] + cell[1]];
-      change({ picked: row < 0 ? null : row });
-    }
+    const grid = tested ? gridOfTest() : now.one.grid;
+    const cell = given.picked.length ? cellOf(given.picked, tested ? now.one.size : now.one.trainSize, grid) : [];
+    const row = (tested ? data.tested?.row : locations())?.[cell[0] * grid[1] + cell[1]] ?? -1;
+    change({ ...(tested && { patch: cell }), picked: row < 0 ? null : row });
   }
   /** @returns {import("./types").Size} */
   const gridOfTest = () => (data?.tested ? [data.tested.grid[0], data.tested.grid[1]] : now.one.grid);
@@ -271,8 +263,9 @@ function build({ model, store, change }) {
   function drawScatter(width) {
     const { one, get } = now;
     const { points, order, distances, tested } = shown();
-    const limits = distanceLimits(one, now.size);
-    const found = levels(now.colour, points, order, now.size, distances, limits, now.image, one.grid);
+    const limits = limitsOf(one, now.size);
+    const image = now.colour === "training image" ? now.image : -1;
+    const found = levels(now.colour, points, order, now.size, distances, limits, image, one.grid);
     const marks = selected(points, get("lasso"), get("chosen"));
     const stand = standOf();
     scatter.draw({
@@ -328,8 +321,7 @@ function build({ model, store, change }) {
     if (!part) return;
     const shape = isTest ? one.size : one.trainSize;
     const grid = isTest ? gridOfTest() : one.grid;
-    const limits = distanceLimits(one, now.size) ?? [0, 1];
-    const place = isTest ? -1 : now.image;
+    const limits = limitsOf(one, now.size) ?? [0, 1];
     const map = isTest
       ? tested && spread(tested.distance, null, 1, grid, shape)
       : distances && spread(distances.distance, locations(), distances.most[0] / 65535, grid, shape);
@@ -337,7 +329,7 @@ function build({ model, store, change }) {
     const farthest = isTest && tested ? Math.max(limits[1], ...tested.distance) : limits[1];
     const patch = get("patch");
     const cell = isTest ? (patch.length ? patch : null) : now.picked === null ? null : cellOfRow(now.picked);
-    const mine = !isTest ? chosenOf(order, points.image, place) : [];
+    const mine = isTest ? [] : chosenOf(order, now.size, points.image, now.image);
     const same = isTest && tested && now.picked !== null ? cellsOf(tested.row, now.picked, grid) : [];
     const framed = isTest ? same.map((one_) => ({ cell: one_, text: "" })) : mine;
     large.draw({
@@ -370,16 +362,19 @@ function build({ model, store, change }) {
   }
 
   /** Chosen locations of an image; the first few have numbers. */
-  const chosenOf = memo(
-    (/** @type {Uint32Array} */ order, /** @type {ArrayLike<number>} */ images, /** @type {number} */ image) => {
-      const mine = [];
-      for (let rank = 0; rank < now.size; rank++) {
-        if (images[order[rank]] !== image) continue;
-        mine.push({ cell: cellOfRow(order[rank]), text: mine.length < NUMBERED ? String(rank + 1) : "" });
-      }
-      return mine;
-    },
-  );
+  const chosenOf = memo((
+    /** @type {Uint32Array} */ order,
+    /** @type {number} */ count_,
+    /** @type {ArrayLike<number>} */ images,
+    /** @type {number} */ image,
+  ) => {
+    const mine = [];
+    for (let rank = 0; rank < count_; rank++) {
+      if (images[order[rank]] !== image) continue;
+      mine.push({ cell: cellOfRow(order[rank]), text: mine.length < NUMBERED ? String(rank + 1) : "" });
+    }
+    return mine;
+  });
 
   function testWords() {
     const { tested } = shown();

@@ -2,7 +2,7 @@
 
 import { leftAxis, scale, shortened, tickWidth } from "./axes.js";
 import { bubble } from "./bubble.js";
-import { h, own, set, sharp } from "./dom.js";
+import { h, own, placeIn, set, sharp } from "./dom.js";
 import { clip } from "./format.js";
 import { lazily } from "./memo.js";
 import { coloured } from "./painting.js";
@@ -79,8 +79,7 @@ export function counts(choose, tip) {
 
   /** @param {PointerEvent} event */
   function under(event) {
-    const box = svg.getBoundingClientRect();
-    const place = Math.floor((event.clientX - box.left - left) / each);
+    const place = Math.floor((placeIn(svg, event)[0] - left) / each);
     return place >= 0 && place < now.counts.length ? place : -1;
   }
   svg.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
@@ -97,8 +96,8 @@ export function counts(choose, tip) {
   });
   group.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     const count = now.counts.length;
-    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -count, End: count };
-    const by = steps[/** @type {keyof typeof steps} */ (event.key)];
+    const single = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+    const by = { ...single, Home: -count, End: count }[event.key];
     if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
     choose(clip(now.chosen + by, 0, count - 1));
     event.preventDefault();

@@ -2,9 +2,11 @@
 
 import { bottomAxis, leftAxis, rounded, scale, shortened, spread, textWidth, tickWidth } from "./axes.js";
 import { bubble } from "./bubble.js";
-import { h, own, set } from "./dom.js";
+import { COARSE, GRIP, handle, rule as ruler, say, tell } from "./rule.js";
+import { h, own, placeIn, set } from "./dom.js";
 import { clip, number } from "./format.js";
 import { lazily, memo } from "./memo.js";
+import { countUpTo } from "./search.js";
 import { outline, stable } from "./marks.js";
 
 /** @typedef {import("./types").Range} Range */
@@ -27,6 +29,8 @@ import { outline, stable } from "./marks.js";
  * @property {Range | null} [yRange]
  * @property {number | null} [at] where a rule stands
  * @property {string} [atText] said beside it
+ * @property {string} [atWords] the same for screen readers
+ * @property {boolean} [dots] whether each curve has a mark where it meets the rule
  * @property {ArrayLike<number>} [atValues] rising values that it can have; absent: any
  * @property {boolean} [fill] whether the area below the first curve is filled up to `at`
  * @property {number | null} [point] x of a point on the first curve
@@ -46,24 +50,10 @@ import { outline, stable } from "./marks.js";
 const RIGHT = 14; // CSS pixels
 const BOTTOM = 40;
 const LEGEND = 20; // height of a line of the legend
-const HANDLES = 22; // height of the line in which the rule's grip and words stand
 const REACH = 14;
-const COARSE = 20; // steps of a key with Alt or Shift
 const MARK = 8;
 /** Shapes of marks by tone, as those of dots. */
 const SHAPES = /** @type {const} */ (["good", "anomalous", "unlabelled", "good"]);
-
-/** @param {ArrayLike<number>} xs rising @param {number} x @returns {number} how many are not above x */
-export function countUpTo(xs, x) {
-  let low = 0;
-  let high = xs.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (xs[middle] <= x) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /**
  * Returns a line's value at x, between its points and level beyond its ends.
@@ -189,7 +179,7 @@ export function curvesLayout(list, logX, xRange, yRange, ruled, width, height) {
     at += need + 20;
     return entry;
   });
-  const lift = ruled ? HANDLES + 8 : 10;
+  const lift = ruled ? GRIP + 8 : 10;
   const top = (entries.length ? (line + 1) * LEGEND + 6 : 0) + 14 + lift;
   const high = Math.max(top + 120 + BOTTOM, Math.round(height));
   const right = wide - (logX ? 2 * RIGHT : RIGHT); // the last label of an axis may be long
@@ -221,26 +211,24 @@ export function curves(onAt, options = {}) {
   const area = h("path.av-line-area");
   const lines = h("g");
   const pointed = h("circle.av-line-pointed", { r: 5 });
-  const line = h("line.av-threshold-line");
-  const grip = h("path.av-grip", { d: "M-7 -17h14v9l-7 8l-7 -8z" });
-  const said = h("text.av-threshold-text", { y: -5 });
-  const dot = h("circle.av-line-point", { r: 7 });
-  const drop = h("line.av-line-drop");
+  const drop = h("line.av-line-drop", { x1: 0, x2: 0, y1: 0 });
   const pointSaid = h("text.av-threshold-text");
-  const hits = [h("rect.av-hit", { x: -12, width: 24 }), h("circle.av-hit", { r: 16 })];
+  const dot = [h("circle.av-hit", { r: 16 }), drop, h("circle.av-line-point", { r: 7 }), pointSaid];
+  const met = h("g");
+  const { node: ruleNode, hit, put } = ruler(atName, onAt !== null);
+  ruleNode.append(met);
   const rule = {
-    node: handle(onAt, atName, [hits[0], line, grip, said]),
+    node: ruleNode,
     move: (/** @type {number} */ x) => onAt?.(x),
     x: () => now.at,
     values: () => now.atValues,
   };
   const point = {
-    node: handle(onPoint, pointName, [hits[1], drop, dot, pointSaid]),
+    node: handle(pointName, Boolean(onPoint), dot),
     move: (/** @type {number} */ x) => onPoint?.(x),
     x: () => now.point,
     values: () => now.pointValues,
   };
-  grip.style.display = onAt ? "" : "none";
   const svg = h("svg.av-chart.av-curves", { role: "group" }, area, ground, lines, rule.node, point.node, pointed);
   const beside = bubble();
   const node = h("div.av-chart-box.av-curves-box", {}, title, h("div.av-chart-box", {}, own(svg), beside.node));
@@ -255,17 +243,6 @@ export function curves(onAt, options = {}) {
   let dragged = null;
   /** @type {Range | null | undefined} */
   let held; // the axis does not move below what is dragged along it
-
-  /**
-   * @param {unknown} move absent: it is no handle
-   * @param {string} name
-   * @param {SVGElement[]} children
-   * @returns {SVGGElement}
-   */
-  function handle(move, name, children) {
-    const slider = { tabindex: 0, role: "slider", "aria-label": name, "aria-orientation": "horizontal" };
-    return h(move ? "g.av-threshold" : "g.av-fixed", move ? slider : {}, ...children);
-  }
 
   /** @param {CurvesGiven} given */
   function draw(given) {
@@ -320,28 +297,18 @@ export function curves(onAt, options = {}) {
     return h("path", { class: `av-line-mark av-tone-${tone}`, d: outline(SHAPES[tone], x, y, MARK) });
   }
 
-  /** @param {Handle} one @param {number} x @param {string} words */
-  function tell(one, x, words) {
-    if (!one.node.hasAttribute("role")) return;
-    const [low, high] = [Math.min(shown.across.low, x), Math.max(shown.across.high, x)];
-    set(one.node, { "aria-valuemin": low, "aria-valuemax": high, "aria-valuenow": x, "aria-valuetext": words });
-  }
-
   function drawRule() {
-    const { at, atText = "", fill } = now;
-    const { left, right, top, bottom, across, down } = shown;
+    const { at, atText = "", atWords = atText, fill, dots } = now;
+    const { left, top, bottom, across, down } = shown;
     rule.node.style.display = at == null ? "none" : "";
     area.style.display = at == null || !fill ? "none" : "";
     if (at == null) return;
     const x = across.place(at);
-    const wide = textWidth(atText) + 14;
-    const turned = x + wide > right && x - wide > 0;
-    set(rule.node, { transform: `translate(${x.toFixed(2)} ${top})` });
-    set(line, { x1: 0, x2: 0, y1: 0, y2: bottom - top });
-    set(hits[0], { y: -HANDLES, height: bottom - top + HANDLES });
-    set(said, { x: turned ? -12 : 12, "text-anchor": turned ? "end" : "start" });
-    said.textContent = atText;
-    tell(rule, at, atText || number(at));
+    put(x, shown, atText);
+    hit.setAttribute("height", String(bottom - top + GRIP));
+    if (onAt) tell(rule.node, across, at, atWords || number(at));
+    const marked = dots ? now.curves : [];
+    met.replaceChildren(...marked.map((curve) => markAt(curve.tone, 0, down.place(valueAt(curve, at)) - top)));
     if (!fill || !now.curves.length) return;
     const points = within(now.curves[0], [across.low, Math.min(at, across.high)]);
     const places = points.map(([px, py]) => /** @type {[number, number]} */ ([across.place(px), down.place(py)]));
@@ -350,25 +317,17 @@ export function curves(onAt, options = {}) {
 
   function drawPoint() {
     const { point: at, pointText = "" } = now;
-    const { right, bottom, top, across, down } = shown;
+    const { left, right, bottom, top, across, down } = shown;
     point.node.style.display = at == null ? "none" : "";
     if (at == null) return;
     const x = across.place(at);
     const y = down.place(valueAt(now.curves[0], at));
-    const wide = textWidth(pointText) + 16;
-    const turned = x + wide > right && x - wide > shown.left;
     const below = y + 24 > bottom - 6 ? -14 : 24;
     set(point.node, { transform: `translate(${x.toFixed(2)} ${y.toFixed(2)})` });
-    set(drop, { x1: 0, x2: 0, y1: 0, y2: bottom - y });
-    set(pointSaid, { x: turned ? -12 : 12, y: Math.max(below, top - y + 14), "text-anchor": turned ? "end" : "start" });
-    pointSaid.textContent = pointText;
-    tell(point, at, pointText || number(at));
-  }
-
-  /** @param {PointerEvent} event @returns {[number, number]} */
-  function placeOf(event) {
-    const box = svg.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    drop.setAttribute("y2", String(bottom - y));
+    pointSaid.setAttribute("y", String(Math.max(below, top - y + 14)));
+    say(pointSaid, pointText, x, left, right);
+    if (onPoint) tell(point.node, across, at, pointText || number(at));
   }
 
   /**
@@ -414,11 +373,11 @@ export function curves(onAt, options = {}) {
   /** What the pointer takes hold of. @param {PointerEvent} event @returns {Handle | null} */
   function grabbed(event) {
     const target = /** @type {Node} */ (event.target);
-    const [x, y] = placeOf(event);
+    const [x, y] = placeIn(svg, event);
     if (onPoint && point.node.contains(target)) return point;
     if (onAt && rule.node.contains(target)) return rule;
     if (y > shown.bottom + 6 || x < shown.left - REACH) return null;
-    if (onAt && now.at != null && (y < shown.top || !onPoint)) return y < shown.top - HANDLES ? null : rule;
+    if (onAt && now.at != null && (y < shown.top || !onPoint)) return y < shown.top - GRIP ? null : rule;
     return onPoint && now.point != null && y >= shown.top ? point : null;
   }
 
@@ -434,7 +393,7 @@ export function curves(onAt, options = {}) {
   svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
     if (event.button !== 0 || !now) return;
     const one = grabbed(event);
-    const place = placeOf(event);
+    const place = placeIn(svg, event);
     const inside = one?.node.contains(/** @type {Node} */ (event.target));
     const found = inside ? null : under(place);
     if (found && onCurve && now.curves[found.index].thin) {
@@ -455,10 +414,10 @@ export function curves(onAt, options = {}) {
   svg.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     if (!now) return;
     if (dragged) {
-      moveTo(dragged, placeOf(event)[0]);
+      moveTo(dragged, placeIn(svg, event)[0]);
       return;
     }
-    const found = under(placeOf(event));
+    const found = under(placeIn(svg, event));
     const one = grabbed(event);
     const chosen = found && onCurve && now.curves[found.index].thin;
     svg.style.cursor = chosen ? "pointer" : one ? "ew-resize" : "default";
@@ -471,7 +430,6 @@ export function curves(onAt, options = {}) {
     held = undefined;
     draw(now);
   };
-  svg.addEventListener("pointerup", release);
   svg.addEventListener("lostpointercapture", release);
   svg.addEventListener("pointerleave", () => hover(null));
 

@@ -1,5 +1,6 @@
 // Several explorers as one workspace on one state: the picture large, beside it the views that were chosen.
 
+import { arrange } from "./arrange.js";
 import { bankPanel } from "./bankpanel.js";
 import { checkbox, button } from "./controls.js";
 import { ORDERS, comparePanel } from "./compare.js";
@@ -9,6 +10,7 @@ import { askAhead } from "./displayed.js";
 import { clip } from "./format.js";
 import { h } from "./dom.js";
 import { largePicture } from "./beside.js";
+import { layersPanel } from "./layers_panel.js";
 import { proPanel } from "./pro_panel.js";
 import { resultsPanel } from "./results.js";
 import { retrievalPanel } from "./retrieval.js";
@@ -17,8 +19,9 @@ import { thresholdsPanel } from "./thresholds.js";
 /** @typedef {import("./types").Now} Now */
 /** @typedef {import("./types").Panel} Panel */
 /**
- * Widths in CSS pixels, columns of panes, and whether a view stands beside the chart of scores.
- * @typedef {{ left: number, columns: number, pane: number, below: boolean }} Room
+ * Widths in CSS pixels, columns and rows of panes, and whether a view stands beside the chart of scores. The last pane
+ * is as wide as what its row leaves.
+ * @typedef {{ left: number, columns: number, rows: number, pane: number, last: number, below: boolean }} Room
  */
 
 /**
@@ -32,7 +35,9 @@ const PANELS = {
   thresholds: thresholdsPanel,
   pro: proPanel,
   bank: bankPanel,
+  layers: layersPanel,
 };
+const MIXER = "layers"; // it replaces the picture's map, which others divide or fill
 const BELOW = "thresholds"; // stands beside the chart of scores where panes are many
 const GAP = 16; // CSS pixels between columns
 const LEAST = 400; // of a pane that has others beside it
@@ -42,6 +47,8 @@ const BESIDE = 296; // of that view
 const INSIDE = 26; // CSS pixels of a pane's border, padding and scroll bar
 const FOOT = 88; // below the picture: its scale and controls, less the line above the panes
 const FEWEST = 340; // height of a pane
+const LOW = 186; // of the gallery beside the chart of scores
+const HEAD = 40; // of the gallery, and its distance from the picture's controls
 
 /** @type {[string, string][]} */
 const HELP = [
@@ -49,6 +56,7 @@ const HELP = [
   ["n and b", "the next step of a story, and the one before"],
   ["best F1, 100% recall", "the threshold with the highest F1, and the highest one without a miss"],
   ["map / threshold", "divide each map by the F1-optimal threshold of its pixels: from 1 on, they count as a defect"],
+  ["a layer's box and slider", "which layers enter the picture's map, and how much of each"],
   ["neighbours", "k: how many neighbours count; the map follows where it can"],
 ];
 
@@ -59,13 +67,19 @@ const HELP = [
  * @returns {Room}
  */
 export function roomOf(width, names) {
-  if (width < NARROW) return { left: Math.min(width, 560), columns: 1, pane: width, below: false };
+  if (width < NARROW) {
+    return { left: Math.min(width, 560), columns: 1, rows: 1, pane: width, last: width, below: false };
+  }
   const left = clip(Math.round(0.26 * width), 300, 520);
   const right = width - left - GAP;
   const most = Math.max(1, Math.floor((right + GAP) / (LEAST + GAP)));
   const below = width >= WIDE && names.includes(BELOW) && names.length > most;
-  const columns = clip(names.length - Number(below), 1, most);
-  return { left, columns, pane: Math.floor((right - (columns - 1) * GAP) / columns), below };
+  const count = Math.max(1, names.length - Number(below));
+  const columns = Math.min(count, most);
+  const pane = Math.floor((right - (columns - 1) * GAP) / columns);
+  const rows = Math.ceil(count / columns);
+  const free = rows * columns - count;
+  return { left, columns, rows, pane, last: pane + free * (pane + GAP), below };
 }
 
 /** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
@@ -96,7 +110,8 @@ function build(frame) {
   }
 
   const told = story(change);
-  const large = largePicture(change, () => views().map((name) => paneOf(name).panel));
+  const large = largePicture(change, () =>
+    views().sort((a, b) => Number(b === MIXER) - Number(a === MIXER)).map((name) => paneOf(name).panel));
   const choices = offered(model).map((name) => ({
     name,
     box: checkbox(`view-${name}`, name, (wanted) => toggle(name, wanted)),
@@ -109,19 +124,26 @@ function build(frame) {
   );
   const none = h("p.av-note", {}, "Nothing stands beside the picture: choose a view.");
   const panes = h("div.av-panes");
-  const place = h("div.av-strip-place");
+  const scores = h("div.av-strip-place");
   const side = h("div.av-desk-side", {}, choosing, panes, none);
   const body = h("div.av-body", {}, large.node, side);
-  const below = h("div.av-desk-below", {}, gallery, place);
+  const below = h("div.av-desk-below", {}, gallery, scores);
   const node = h("div.av-desk", {}, told.node, body, below);
   const roomAt = (/** @type {number} */ width) => roomOf(width, views());
 
-  /** Puts the panes where they belong; those that stay keep their focus. @param {string[]} names @param {Room} room */
-  function arrange(names, room) {
+  /**
+   * Puts the panes where they belong; those that stay keep their focus. Beside several rows of panes the gallery
+   * stands below the picture.
+   * @param {string[]} names
+   * @param {Room} room
+   */
+  function place(names, room) {
     for (const { box, name } of choices) box.show(names.includes(name));
     const beside = names.filter((name) => !room.below || name !== BELOW);
-    put(panes, beside.map((name) => paneOf(name).node));
-    put(below, [gallery, place, ...(room.below ? [paneOf(BELOW).node] : [])]);
+    arrange(panes, beside.map((name) => paneOf(name).node));
+    if (room.rows > 1 && gallery.parentNode !== large.node) large.node.append(gallery);
+    const last = room.below ? [paneOf(BELOW).node] : [];
+    arrange(below, room.rows > 1 ? [scores, ...last] : [gallery, scores, ...last]);
     panes.hidden = !beside.length;
     none.hidden = names.length > 0;
   }
@@ -130,11 +152,12 @@ function build(frame) {
     node,
     gallery: { shape: "grid", width: ({ width }) => roomAt(width).left },
     strip: {
-      place,
+      place: scores,
       dense: true,
       width({ width }) {
-        const { left, below: taken } = roomAt(width);
-        return width < NARROW ? width : width - left - GAP - (taken ? BESIDE + GAP : 0);
+        const { left, rows, below: taken } = roomAt(width);
+        const taking = (rows > 1 || width < NARROW ? 0 : left + GAP) + (taken ? BESIDE + GAP : 0);
+        return width - taking;
       },
     },
     draw(now) {
@@ -144,15 +167,19 @@ function build(frame) {
       const high = Math.max(FEWEST, Math.round((room.left * rows) / across) + FOOT);
       node.style.setProperty("--desk-left", `${room.left}px`);
       node.style.setProperty("--panes", String(room.columns));
+      node.style.setProperty("--last", String(1 + Math.round((room.last - room.pane) / (room.pane + GAP))));
       node.style.setProperty("--pane-height", `${high}px`);
+      node.style.setProperty("--gallery-height", `${room.rows > 1 ? (room.rows - 1) * (high + GAP) - HEAD : LOW}px`);
       told.draw(storyGiven(now));
-      arrange(names, room);
+      place(names, room);
       const shown = large.draw(now, room.left);
       node.classList.toggle("av-stale", !shown);
       if (!shown) return;
+      const last = panes.lastElementChild;
       for (const name of names) {
-        const wide = room.below && name === BELOW ? BESIDE : room.pane;
-        paneOf(name).panel.draw(now, shown, wide - INSIDE);
+        const one = paneOf(name);
+        const wide = one.node === last ? room.last : room.pane;
+        one.panel.draw(now, shown, (room.below && name === BELOW ? BESIDE : wide) - INSIDE);
       }
     },
     press: (_now, key) => told.press(key),
@@ -173,24 +200,17 @@ function build(frame) {
  * @param {import("./types").Model} model
  */
 function offered(model) {
-  const { banks = [] } = model.get("options") ?? {};
-  const names = Object.keys(PANELS).filter((name) => name !== "bank" || banks.length);
+  const { banks } = model.get("options") ?? {};
+  const names = Object.keys(PANELS).filter((name) => name !== "bank" || Object.keys(banks ?? {}).length);
   if (!model.get("options")?.exported) return names;
   const steps = model.get("steps") ?? [];
   const there = [...model.get("views"), ...steps.flatMap((/** @type {any} */ { state }) => state.views)];
   return names.filter((name) => there.includes(name));
 }
 
-/** Gives a node these children, and moves none that stands right. @param {Node} parent @param {Node[]} children */
-function put(parent, children) {
-  for (const old of [...parent.childNodes]) if (!children.includes(old)) old.parentNode?.removeChild(old);
-  children.forEach((child, i) => {
-    if (parent.childNodes[i] !== child) parent.insertBefore(child, parent.childNodes[i] ?? null);
-  });
-}
-
 const STATE = (
-  "views step k rank whole pooled relative gates marks x y fpr limit connectivity region region_order filled"
+  "views step k rank whole pooled relative gates marks x y fpr limit connectivity region region_order filled "
+  + "layers weights join root sigma own_scale"
 ).split(" ");
 
 export default {

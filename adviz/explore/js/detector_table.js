@@ -1,5 +1,6 @@
 // Numbers of detectors, a row each. A click on a row chooses its detector.
 
+import { resized } from "./arrange.js";
 import { h, own } from "./dom.js";
 import { lazily } from "./memo.js";
 
@@ -13,25 +14,23 @@ import { lazily } from "./memo.js";
  * @property {string} note below
  */
 
-/** @param {(index: number) => void} choose */
-function oneRow(choose) {
-  let index = 0;
+/** A row that begins with a button; a click anywhere on it chooses. @param {() => void} choose */
+export function choosable(choose) {
   const button = own(h("button.av-row-name", { type: "button" }));
-  const first = h("th", { scope: "row" }, button);
-  const node = h("tr", { onclick: () => choose(index) }, first); // the button's click is the row's
+  const node = h("tr", { onclick: choose }, h("th", { scope: "row" }, button)); // the button's click is the row's
   return {
     node,
-    /** @param {Row} row @param {number} place @param {boolean} chosen */
-    draw({ name, cells }, place, chosen) {
-      index = place;
+    /** @param {string[]} texts @param {string} title of the first @param {boolean} chosen */
+    draw([name, ...texts], title, chosen) {
       button.textContent = name;
-      button.title = `show ${name}'s map over the image`;
+      button.title = title;
       button.setAttribute("aria-pressed", String(chosen));
       node.classList.toggle("av-chosen", chosen);
-      while (node.cells.length > cells.length + 1) node.lastElementChild.remove();
-      while (node.cells.length <= cells.length) node.append(h("td"));
-      cells.forEach((text, i) => {
-        node.cells[i + 1].textContent = text;
+      while (node.cells.length > texts.length + 1) node.lastElementChild.remove();
+      while (node.cells.length <= texts.length) node.append(h("td"));
+      texts.forEach((text, i) => {
+        const cell = node.cells[i + 1];
+        if (cell.textContent !== text) cell.textContent = text;
       });
     },
   };
@@ -48,7 +47,7 @@ export function detectorTable(name, choose) {
   const note = h("p.av-note");
   const table = h("table.av-detectors", {}, title, h("thead", {}, head), body);
   const node = h(`div.av-detector-table.av-${name}`, {}, table, note);
-  /** @type {ReturnType<typeof oneRow>[]} */
+  /** @type {ReturnType<typeof choosable>[]} */
   const shown = [];
   /** @type {Row[]} */
   let now = [];
@@ -65,13 +64,10 @@ export function detectorTable(name, choose) {
     heads(given.heads);
     head.hidden = !now.length;
     note.textContent = given.note;
-    while (shown.length > now.length) shown.pop()?.node.remove();
-    while (shown.length < now.length) {
-      const row = oneRow((index) => choose(now[index].name));
-      shown.push(row);
-      body.append(row.node);
-    }
-    now.forEach((row, i) => shown[i].draw(row, i, row.name === given.chosen));
+    resized(body, shown, now.length, (place) => choosable(() => choose(now[place].name)));
+    now.forEach(({ name: detector, cells }, i) => {
+      shown[i].draw([detector, ...cells], `show ${detector}'s map over the image`, detector === given.chosen);
+    });
   }
   return { node, draw: lazily(draw) };
 }

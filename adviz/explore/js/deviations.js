@@ -1,7 +1,7 @@
 // Which differences between two configurations change a metric, one option at a time?
 
 import { ALONE, CUMULATIVE, TOGETHER, meanPath, pathOf, remarks, runName, signed } from "./runs.js";
-import { button, select } from "./controls.js";
+import { button, select, stepper } from "./controls.js";
 import { cellTable } from "./cell_table.js";
 import { explorer } from "./explorer.js";
 import { h } from "./dom.js";
@@ -187,16 +187,8 @@ function titlesOf({ facts, options, step, end }) {
 function beforeAndAfter(change) {
   const note = h("p.av-note");
   const rows = [tiles(null, change), tiles(null, change), tiles(null, change)];
-  const [first, second, third] = rows;
   const node = h("div.av-maps", {}, h("div.av-map-rows", {}, ...rows.map((row) => row.node)), note);
   const read = shownMaps();
-
-  /** @param {import("./types").Component<any>} line @param {import("./types").TilesGiven} given */
-  function drawRow(line, given) {
-    const count = given.tiles.length;
-    line.node.style.width = `${count * given.width + (count - 1) * GAP}px`;
-    line.draw(given);
-  }
 
   /** @param {Now} now @param {HTMLElement} heading */
   function draw(now, heading) {
@@ -212,41 +204,34 @@ function beforeAndAfter(change) {
     const same = before.read === after.read;
     const columns = now.width < NARROW ? 2 : same ? 5 : 3;
     const width = Math.floor(Math.min(300, (now.width - (columns - 1) * GAP) / columns));
-    const common = {
-      zoom: now.get("zoom"),
-      pixel: now.get("picked").length ? now.get("picked") : null,
-      opacity: 1,
-      fade: false,
-      contour: true,
-      width,
-    };
+    const pixel = now.get("picked").length ? now.get("picked") : null;
+    const common = { zoom: now.get("zoom"), pixel, opacity: 1, fade: false, contour: true, width };
     const titles = titlesOf(now);
-    const plain = { lines: /** @type {string[]} */ ([]), map: null, level: null, chosen: false };
-    /** @type {(side: typeof before, title: string) => import("./types").Tile} */
-    const mapTile = (side, text) =>
-      ({ ...plain, title: text, kind: "map", map: side.map, limits: side.limits, lines: [side.words].filter(Boolean) });
+    /** @type {import("./types").Tile} */
+    const plain = { title: "", kind: "image", lines: [], map: null, limits: [0, 1], level: null, chosen: false };
+    /** @type {(i: 0 | 1) => import("./types").Tile} */
+    const mapTile = (i) => {
+      const { map, limits, words } = shown.sides[i];
+      return { ...plain, title: titles[i], kind: "map", map, limits, lines: [words].filter(Boolean) };
+    };
     /** @type {(side: typeof before, when: string) => import("./types").Tile[]} */
-    const seen = (side, when) => [
-      { ...plain, title: `image${when}`, kind: "image", limits: [0, 1],
-        lines: same ? [] : [`${side.size[0]} x ${side.size[1]} px`] },
-      { ...plain, title: `ground truth${when}`, kind: "truth", limits: [0, 1] },
+    const seen = ({ size }, when) => [
+      { ...plain, title: `image${when}`, lines: same ? [] : [`${size[0]} x ${size[1]} px`] },
+      { ...plain, title: `ground truth${when}`, kind: "truth" },
     ];
-    const mapsOfAll = same ? [mapTile(before, titles[0]), mapTile(after, titles[1])] : [mapTile(before, titles[0])];
-    const { image, mask, size } = before;
-    drawRow(first, { ...common, image, mask, size, tiles: [...seen(before, same ? "" : " before"), ...mapsOfAll] });
-    second.node.hidden = same;
-    if (!same) {
-      const others = [...seen(after, " after"), mapTile(after, titles[1])];
-      drawRow(second, { ...common, image: after.image, mask: after.mask, size: after.size, tiles: others });
-    }
-    third.node.hidden = !found.image;
-    if (found.image) {
-      const { limit, unit } = found.change;
-      const lines = ["orange: higher after, purple: lower", `± ${limit.toPrecision(3)} ${unit}`];
-      const tile = { ...plain, title: "after - before", kind: "image", limits: [0, 1], lines };
-      const given = { ...common, image: found.image, mask: after.mask, size: after.size, tiles: [tile] };
-      drawRow(third, /** @type {import("./types").TilesGiven} */ (given));
-    }
+    const { limit, unit: changed } = found.change;
+    const lines = found.image ? ["orange: higher after, purple: lower", `± ${limit.toPrecision(3)} ${changed}`] : [];
+    const lists = same
+      ? [[...seen(before, ""), mapTile(0), mapTile(1)], []]
+      : [[...seen(before, " before"), mapTile(0)], [...seen(after, " after"), mapTile(1)]];
+    lists.push(found.image ? [{ ...plain, title: "after - before", lines }] : []);
+    rows.forEach((row, i) => {
+      const list = lists[i];
+      const { image, mask, size } = i ? after : before;
+      row.node.hidden = !list.length;
+      row.node.style.width = `${list.length * (width + GAP) - GAP}px`;
+      if (list.length) row.draw({ ...common, image: i === 2 ? found.image : image, mask, size, tiles: list });
+    });
     const named = units.join(", ");
     const unit = named && `${named} changes the unit of the maps: each is on a scale of its own.`;
     note.textContent = [unit, found.change.words].filter(Boolean).join(" ");
@@ -280,12 +265,9 @@ function build({ model, store, change }) {
   const chartTitle = h("h2");
   const heading = h("h2");
   const defects = select("defect", "defect", (defect) => change({ defect }));
-  const by = (/** @type {number} */ count) => () =>
-    change({ image: stepped(shown.list, shown.image, count), picked: [] });
-  const counter = h("span.av-counter");
-  const previous = button("previous", "‹", "previous image ([)", by(-1));
-  const next = button("next", "›", "next image (])", by(1));
-  const images = h("div.av-image-choice", {}, defects.node, h("span.av-stepper", {}, previous, counter, next));
+  const go = (/** @type {number} */ by) => change({ image: stepped(shown.list, shown.image, by), picked: [] });
+  const place = stepper("image", "", "previous image ([)", "next image (])", go);
+  const images = h("div.av-image-choice", {}, defects.node, place.node);
   const maps = beforeAndAfter(change);
   const pointsTitle = h("h2", {}, "Points at both ends, and what each step changes");
   const right = h("section.av-points", {}, pointsTitle, points.node, said);
@@ -374,8 +356,7 @@ function build({ model, store, change }) {
     images.hidden = !now.one;
     if (now.one) {
       defects.show([EVERYTHING, ...new Set(now.one.defects)], now.defect);
-      counter.textContent = `${now.list.indexOf(now.image) + 1} of ${now.list.length}`;
-      for (const one of [previous, next]) one.disabled = now.list.length < 2;
+      place.show(now.list.indexOf(now.image), now.list.length);
     }
     maps.draw(now, heading);
   }
@@ -412,13 +393,12 @@ function build({ model, store, change }) {
     press(now, { key }) {
       const count = { "[": -1, "]": 1 }[key];
       if (!count || !now.one) return false;
-      by(count)();
+      go(count);
       return true;
     },
     ahead(now) {
       if (!now.one) return;
       const image = stepped(now.list, now.image, 1);
-      if (image === undefined) return;
       for (const names of [now.step.before, now.step.after]) {
         const name = runName(now.options, names);
         const made = now.facts.runs[now.category][name];

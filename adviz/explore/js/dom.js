@@ -48,6 +48,17 @@ export function own(node) {
 }
 
 /**
+ * Where a pointer is in an element, CSS pixels.
+ * @param {Element} node
+ * @param {MouseEvent} event
+ * @returns {[number, number]} x, y
+ */
+export function placeIn(node, { clientX, clientY }) {
+  const { left, top } = node.getBoundingClientRect();
+  return [clientX - left, clientY - top];
+}
+
+/**
  * Makes a canvas of `width` x `height` CSS pixels as sharp as the screen, empties it, and returns its context,
  * scaled to CSS pixels.
  * @param {HTMLCanvasElement} canvas

@@ -1,6 +1,7 @@
 // What is predicted anomalous in an image, as in `plots.region_fill`: blue in the defects, striped elsewhere.
 
 import { FOUND, WRONG } from "./colours.js";
+import { painted } from "./painting.js";
 
 /** A colour as a pixel of an ImageData: alpha, blue, green, red. @param {string} hex */
 const pixelOf = (hex) => parseInt(`ff${hex.slice(5, 7)}${hex.slice(3, 5)}${hex.slice(1, 3)}`, 16);
@@ -10,7 +11,7 @@ const STRIPE = 6; // pixels of an image
 
 /**
  * @typedef {object} Filled
- * @property {Uint32Array} pixels of an ImageData
+ * @property {Uint32Array<ArrayBuffer>} pixels of an ImageData
  * @property {number} found defect pixels that are predicted anomalous
  * @property {number} defect pixels
  * @property {number} wrong normal pixels that are predicted anomalous
@@ -52,13 +53,9 @@ export function filled(map, mask, columns, threshold) {
  * @param {import("./types").Size} size
  * @param {number} threshold
  */
-export function fillOf(map, mask, [rows, columns], threshold) {
+export function fillOf(map, mask, [, columns], threshold) {
   const { pixels, found, defect, wrong, normal } = filled(map, mask, columns, threshold);
-  const data = new ImageData(columns, rows);
-  new Uint32Array(data.data.buffer).set(pixels);
-  const canvas = new OffscreenCanvas(columns, rows);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.putImageData(data, 0, 0);
+  const canvas = painted(pixels, columns);
   const inside = defect ? `blue: ${found} of ${defect} defect pixels found` : "no defect";
   return { canvas, words: `${inside} · striped: ${wrong} of ${normal} normal pixels predicted anomalous` };
 }

@@ -1,6 +1,6 @@
 // Layers' maps joined to one: explore/layers/mixing.py in the browser.
 
-import { between, bilinear, mirrored, weights } from "./maps.js";
+import { between, bilinear, mirrored, smoothed } from "./maps.js";
 
 /** @typedef {import("./types").Size} Size */
 /** @typedef {"sum" | "mean" | "product"} Join */
@@ -63,39 +63,6 @@ function centred(place, size) {
   return within < size ? within : period - within;
 }
 
-/** @typedef {{ first: Int32Array, count: Int32Array, taps: Float64Array }} Axis */
-/** @type {Map<string, Axis>} */
-const axes = new Map();
-const KEPT = 32;
-
-/**
- * Returns the matrix of an axis without the zeros at the ends of its rows.
- * @param {number} cells
- * @param {number} size
- * @param {number} sigma
- * @param {Mix} mix
- * @returns {Axis}
- */
-function axisOf(cells, size, sigma, { enlarge, border }) {
-  const key = [cells, size, sigma, enlarge, border].join();
-  const known = axes.get(key);
-  if (known) return known;
-  const taps = weights(cells, size, sigma, cells === size ? bilinear : ENLARGED[enlarge], BORDERS[border]);
-  const first = new Int32Array(size);
-  const count = new Int32Array(size);
-  for (let i = 0; i < size; i++) {
-    const row = taps.subarray(i * cells, (i + 1) * cells);
-    first[i] = row.findIndex(Boolean);
-    let end = cells;
-    while (!row[end - 1]) end -= 1;
-    count[i] = end - first[i];
-  }
-  const axis = { first, count, taps };
-  if (axes.size >= KEPT) axes.delete(/** @type {string} */ (axes.keys().next().value));
-  axes.set(key, axis);
-  return axis;
-}
-
 /**
  * Returns values of locations resized and smoothed.
  * @param {ArrayLike<number>} values
@@ -104,30 +71,8 @@ function axisOf(cells, size, sigma, { enlarge, border }) {
  * @param {number} sigma
  * @param {Mix} mix
  */
-function enlarged(values, [rows, columns], [height, width], sigma, mix) {
-  const down = axisOf(rows, height, sigma, mix);
-  const across = axisOf(columns, width, sigma, mix);
-  const wide = new Float64Array(rows * width);
-  for (let x = 0; x < width; x++) {
-    const start = across.first[x];
-    const end = start + across.count[x];
-    for (let row = 0; row < rows; row++) {
-      let sum = 0;
-      for (let c = start; c < end; c++) sum += values[row * columns + c] * across.taps[x * columns + c];
-      wide[row * width + x] = sum;
-    }
-  }
-  const map = new Float32Array(height * width);
-  const line = new Float64Array(width);
-  for (let y = 0; y < height; y++) {
-    line.fill(0);
-    for (let row = down.first[y]; row < down.first[y] + down.count[y]; row++) {
-      const weight = down.taps[y * rows + row];
-      for (let x = 0; x < width; x++) line[x] += weight * wide[row * width + x];
-    }
-    map.set(line, y * width);
-  }
-  return map;
+function enlarged(values, cells, size, sigma, { enlarge, border }) {
+  return smoothed(values, cells, size, sigma, ENLARGED[enlarge], BORDERS[border]);
 }
 
 /**

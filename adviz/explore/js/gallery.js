@@ -55,14 +55,7 @@ export function broughtIntoSight(at, step, scroll, extent) {
  */
 export function keyed(key, at, count, columns) {
   const down = columns || 1;
-  const by = /** @type {Record<string, number>} */ ({
-    ArrowRight: 1,
-    ArrowLeft: -1,
-    ArrowDown: down,
-    ArrowUp: -down,
-    Home: -count,
-    End: count,
-  })[key];
+  const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: down, ArrowUp: -down, Home: -count, End: count }[key];
   if (!by || !count) return -1;
   const next = at + by;
   if (Math.abs(by) === columns && (next < 0 || next >= count)) return at;
@@ -83,13 +76,7 @@ export function gallery(change, tools) {
   const on = button("gallery-on", "›", "further images", () => page(1));
   const empty = h("p.av-gallery-empty");
   const head = h("div.av-gallery-head", {}, title, tools);
-  const node = h(
-    "div.av-gallery",
-    {},
-    head,
-    h("div.av-gallery-line", {}, back, scroller, on),
-    empty,
-  );
+  const node = h("div.av-gallery", {}, head, h("div.av-gallery-line", {}, back, scroller, on), empty);
   /** @type {Map<number, ReturnType<typeof thumbnail>>} image -> what is there of it */
   const made = new Map();
   /** @type {import("./types").GalleryGiven} */
@@ -138,22 +125,14 @@ export function gallery(change, tools) {
     const { list: images, notes, width } = now;
     const noted = Object.keys(notes).length ? NOTE : 0;
     const high = SIDE + LINES + noted + (row() ? 6 : EDGE);
-    if (row()) {
-      columns = 0;
-      step = STEP;
-      const fits = images.length * STEP + 4 <= width;
-      back.hidden = fits;
-      on.hidden = fits;
-      Object.assign(list.style, { width: `${images.length * STEP}px`, height: `${high}px` });
-      return;
-    }
-    back.hidden = true;
-    on.hidden = true;
+    const long = images.length * STEP;
     const inside = (scroller.clientWidth || width) - 4; // its padding
-    columns = Math.max(1, Math.floor((inside + 6) / STEP));
-    step = high;
-    const lines = Math.ceil(images.length / columns);
-    Object.assign(list.style, { width: "auto", height: `${lines * step}px` });
+    back.hidden = !row() || long + 4 <= width;
+    on.hidden = back.hidden;
+    columns = row() ? 0 : Math.max(1, Math.floor((inside + 6) / STEP));
+    step = row() ? STEP : high;
+    list.style.width = row() ? `${long}px` : "auto";
+    list.style.height = `${row() ? high : Math.ceil(images.length / columns) * high}px`;
   }
 
   /** Makes what is in sight, and takes away what is not. */
@@ -187,11 +166,8 @@ export function gallery(change, tools) {
 
   /** @param {number} image @param {number} place @returns {HTMLElement} */
   function show(image, place) {
-    let one = made.get(image);
-    if (!one) {
-      one = thumbnail();
-      made.set(image, one);
-    }
+    const one = made.get(image) ?? thumbnail();
+    made.set(image, one);
     const small = now.small(image);
     if (!small) waiting += 1;
     const x = (columns ? place % columns : place) * STEP;
@@ -199,6 +175,7 @@ export function gallery(change, tools) {
     const score = now.scores ? number(now.scores[image]) : "";
     const kind = now.kinds?.[image];
     const defect = now.defects[image];
+    const note = now.notes[image] ?? "";
     one.picture(small);
     one.text({
       x,
@@ -208,14 +185,12 @@ export function gallery(change, tools) {
       image,
       chosen: image === now.image,
       reached: place === cursor,
-      title:
-        sentence(now.names[image], defect, score, kind) +
-        (now.notes[image] ? ` · ${now.notes[image]}` : ""),
+      title: sentence(now.names[image], defect, score, kind) + (note && ` · ${note}`),
       score: score || now.names[image],
       word: isError(kind) ? verdict(kind) : defect,
       wrong: isError(kind),
       tone: toneOf(defect, kind),
-      note: now.notes[image] ?? "",
+      note,
     });
     return one.node;
   }
@@ -293,20 +268,15 @@ export function gallery(change, tools) {
     fill();
     if (waiting) change({});
   });
-  scroller.addEventListener(
-    "wheel",
-    (/** @type {WheelEvent} */ event) => {
-      if (!now || !row() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY))
-        return;
-      const unit = event.deltaMode === 1 ? 32 : 1;
-      const most = scroller.scrollWidth - scroller.clientWidth;
-      const to = clip(scroller.scrollLeft + event.deltaY * unit, 0, most);
-      if (Math.abs(to - scroller.scrollLeft) < 1) return; // at its end: the page scrolls
-      event.preventDefault();
-      scroller.scrollLeft = to;
-    },
-    { passive: false },
-  );
+  scroller.addEventListener("wheel", (/** @type {WheelEvent} */ event) => {
+    if (!now || !row() || event.ctrlKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
+    const unit = event.deltaMode === 1 ? 32 : 1;
+    const most = scroller.scrollWidth - scroller.clientWidth;
+    const to = clip(scroller.scrollLeft + event.deltaY * unit, 0, most);
+    if (Math.abs(to - scroller.scrollLeft) < 1) return; // at its end: the page scrolls
+    event.preventDefault();
+    scroller.scrollLeft = to;
+  }, { passive: false });
 
   const once = lazily(draw);
   return {
@@ -326,28 +296,14 @@ function thumbnail() {
   const word = h("div.av-thumb-word");
   const note = h("div.av-thumb-note");
   const node = h("div.av-thumb", { role: "option" }, frame, score, word, note);
-  let source = "";
-  /** @type {ImageBitmap | null} */
-  let sheet = null;
-  /** @type {any} */
-  let last = null;
   return {
     node,
-    /** @param {import("./types").Small | null} small */
-    picture(small) {
-      const key = small ? `${small.x} ${small.y}` : "";
-      if (key === source && (small?.image ?? null) === sheet) return;
-      source = key;
-      sheet = small?.image ?? null;
+    picture: lazily((/** @type {import("./types").Small | null} */ small) => {
       const context = sharp(canvas, SIDE, SIDE);
       frame.classList.toggle("av-there", Boolean(small));
-      if (!small) return;
-      drawSmall(context, small, SIDE);
-    },
-    /** @param {Record<string, any>} given */
-    text(given) {
-      if (last && same(last, given)) return;
-      last = given;
+      if (small) drawSmall(context, small, SIDE);
+    }),
+    text: lazily((/** @type {Record<string, any>} */ given) => {
       node.style.transform = `translate(${given.x}px, ${given.y}px)`;
       const wrong = given.wrong ? " av-wrong" : "";
       node.className = `av-thumb av-tone-${given.tone}${wrong}${given.chosen ? " av-chosen" : ""}`;
@@ -363,6 +319,6 @@ function thumbnail() {
       score.textContent = given.score;
       word.textContent = given.word;
       note.textContent = given.note;
-    },
+    }),
   };
 }

@@ -1,13 +1,15 @@
 // What a first stage saves and loses: only images whose score is above tau go on to the second one.
 
+import { curves } from "./curves.js";
 import { gating } from "./gating.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
+import { number, percent } from "./format.js";
 import { partKey } from "./store.js";
-import { percent } from "./format.js";
-import { steps } from "./steps.js";
 
 const CHART = 520; // most CSS pixels of the chart
+/** @type {[string, string]} */
+const TITLES = ["fraction of the images saved", "fraction lost"];
 
 /**
  * Returns a tau to begin with: the highest that loses no anomalous image, else one that gates nothing away.
@@ -32,10 +34,10 @@ export function gatePanel(change) {
   /** @type {import("./gating").Gating} */
   let found;
   const measured = memo(gating);
-  const chart = steps(({ at, tau }) => {
-    const finite = at > 0 ? tau : below(found);
-    change({ gates: { ...now.get("gates"), [now.key]: finite } });
-  });
+  const chart = curves((saved) => {
+    const at = found.saved.indexOf(saved);
+    change({ gates: { ...now.get("gates"), [now.key]: at > 0 ? found.tau[at] : below(found) } });
+  }, { atName: "τ of stage 1" });
   const head = h("tr", {}, h("td"), h("th", { scope: "col" }, "current"), h("th", { scope: "col" }, "of"));
   const body = h("tbody");
   const caption = h("caption", {}, "only images above τ go on");
@@ -59,14 +61,18 @@ export function gatePanel(change) {
       const areas = now.one.masked ? now.store.get(partKey("areas", now.category)) : null;
       found = measured(now.found.scores, now.one.labels, areas?.pixels ?? null);
       const at = found.at(now.get("gates")[now.key] ?? startOf(found));
+      const atText = at > 0 ? `τ = ${number(found.tau[at])}` : "τ below all scores";
       chart.draw({
-        x: found.saved,
         curves: curvesOf(found),
-        at,
-        tau: found.tau,
+        titles: TITLES,
+        at: found.saved[at],
+        atText,
+        atWords: `${atText}: ${inWords(found, at)}`,
+        atValues: found.saved,
+        dots: true,
+        xRange: [0, 1],
+        yRange: [0, 1.03],
         title: "",
-        xTitle: "fraction of the images saved",
-        yTitle: "fraction lost",
         width: Math.min(CHART, now.width),
       });
       const rows = rowsOf(found, at, seconds);
@@ -76,18 +82,22 @@ export function gatePanel(change) {
   };
 }
 
-/** @param {import("./gating").Gating} found @returns {import("./steps").Curve[]} */
-function curvesOf(found) {
-  /** @type {import("./steps").Curve[]} */
-  const curves = [];
-  if (found.anomalous) {
-    const lost = found.imagesLost.map((count) => count / found.anomalous);
-    curves.push({ name: "anomalous images", y: lost, kind: "anomalous" });
-  }
-  if (found.pixelsLost.every(Number.isFinite)) {
-    curves.push({ name: "defect pixels", y: found.pixelsLost, kind: "good" });
-  }
-  return curves;
+/** What is lost, as curves that rise in steps. @param {import("./gating").Gating} found */
+export function curvesOf({ saved, imagesLost, pixelsLost, anomalous }) {
+  const x = saved.flatMap((one) => [one, one]).slice(1);
+  const lost = { "anomalous images": imagesLost.map((count) => count / anomalous), "defect pixels": pixelsLost };
+  return Object.entries(lost).filter(([, y]) => y.every(Number.isFinite)).map(([name, values]) => {
+    const tone = /** @type {0 | 1} */ (name === "defect pixels" ? 0 : 1);
+    return { name, x, y: values.flatMap((one) => [one, one]).slice(0, -1), tone };
+  });
+}
+
+/** @param {import("./gating").Gating} found @param {number} at */
+function inWords({ saved, imagesLost, pixelsLost, anomalous }, at) {
+  const words = [`${percent(saved[at])} of the images saved`];
+  if (anomalous) words.push(`${percent(imagesLost[at] / anomalous, 1)} of anomalous images lost`);
+  if (Number.isFinite(pixelsLost[at])) words.push(`${percent(pixelsLost[at], 1)} of defect pixels lost`);
+  return words.join(", ");
 }
 
 /** @param {import("./gating").Gating} found @param {number} at @param {number} seconds */

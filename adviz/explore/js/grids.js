@@ -14,6 +14,14 @@ export function cellOf(pixel, size, grid) {
 }
 
 /**
+ * Returns the location with a number, counted along rows.
+ * @param {number} place
+ * @param {import("./types").Size} grid
+ * @returns {import("./types").Pixel}
+ */
+export const cellAt = (place, grid) => [Math.floor(place / grid[1]), place % grid[1]];
+
+/**
  * Returns the pixel in the middle of a location.
  * @param {import("./types").Pixel} cell
  * @param {import("./types").Size} size of the image, pixels
@@ -49,17 +57,6 @@ function span(place, side, count) {
   const start = Math.floor(place * side / count);
   const end = Math.floor((place + 1) * side / count);
   return [start, Math.max(1, end - start)];
-}
-
-/**
- * Says whether a pixel belongs to an image, not to its padding.
- * @param {import("./types").Pixel} pixel
- * @param {ArrayLike<number>} edges top, left, bottom, right: a part's `box`
- * @returns {boolean}
- */
-export function insideBox([row, column], edges) {
-  const [top, left, bottom, right] = Array.from(edges);
-  return row >= top && row < bottom && column >= left && column < right;
 }
 
 /**

@@ -1,5 +1,6 @@
 // How well one map finds the defects of its image: pixel AUROC and PRO, as adviz.metrics.auroc_and_pro.
 
+import { countBelow } from "./search.js";
 import { memo } from "./memo.js";
 
 const LIMIT = 0.3; // of the false-positive rate, up to which PRO counts
@@ -40,18 +41,6 @@ export function regions(mask, [height, width]) {
 }
 
 const regionsOf = memo(regions);
-
-/** How many of rising values are below one. @param {Float32Array} values @param {number} value */
-function countBelow(values, value) {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (values[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /**
  * Counts the normal pixels above each anomalous one, and those not below it. Anomalous pixels are few: to sort them

@@ -26,11 +26,16 @@ export function insideOf(outline) {
   }
   return (x, y) => {
     if (!(y >= low && y <= high)) return false;
+    const edges = lanes[laneOf(y)];
     let within = false;
-    for (const i of lanes[laneOf(y)]) {
-      const next = (i + 1) % count;
-      const [x0, y0, x1, y1] = [outline[2 * i], outline[2 * i + 1], outline[2 * next], outline[2 * next + 1]];
-      if (y0 > y !== y1 > y && x < ((x0 - x1) * (y - y1)) / (y0 - y1) + x1) within = !within;
+    for (let n = 0; n < edges.length; n++) {
+      const at = 2 * edges[n];
+      const next = at + 2 < 2 * count ? at + 2 : 0;
+      const y0 = outline[at + 1];
+      const y1 = outline[next + 1];
+      if (y0 > y === y1 > y) continue;
+      const x1 = outline[next];
+      if (x < ((outline[at] - x1) * (y - y1)) / (y0 - y1) + x1) within = !within;
     }
     return within;
   };

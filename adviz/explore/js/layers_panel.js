@@ -1,8 +1,8 @@
 // What stands beside the picture in the explorer of layers: the mixer, every layer's map, metrics, values at a pixel.
 
-import { NOTHING, mixer, toggled } from "./mixer.js";
-import { fused, mixIn, mixOf, presets, textOf } from "./fusing.js";
-import { fusionTable, scopesOf } from "./fusion_table.js";
+import { OWN, mixer, toggled } from "./mixer.js";
+import { fused, mixIn, mixOf, textOf } from "./fusing.js";
+import { fusionTable, scopesOf, tableOf } from "./fusion_table.js";
 import { blankPadding } from "./maps.js";
 import { cellOf } from "./grids.js";
 import { checkbox } from "./controls.js";
@@ -12,6 +12,7 @@ import { layerBars } from "./bars.js";
 import { memo } from "./memo.js";
 import { ofImage } from "./judging.js";
 import { partKey } from "./store.js";
+import { step } from "./decisions.js";
 import { tiles } from "./tiles.js";
 import { tilesGiven } from "./displayed.js";
 
@@ -48,7 +49,7 @@ import { tilesGiven } from "./displayed.js";
  */
 
 const GAP = 16; // between tiles
-const LEAST = 92; // of a tile, CSS pixels
+const [LEAST, SMALL] = [92, 66]; // of a tile, CSS pixels; the latter where there is little room
 const MOST = 190;
 /** Of a fusion without a map. @type {FusionPart} */
 const UNDEFINED = { limits: [0, 1], numbers: {} };
@@ -62,25 +63,8 @@ const choicesOf = ({ get }) => ({
   sigma: get("sigma"),
 });
 
-/** @param {(name: string) => any} get @returns {Choices} */
-const startOf = (get) => choicesOf(/** @type {Now} */ ({ get }));
-
-/**
- * The mixes whose numbers an exported page holds: the presets, and what was chosen when it was written.
- * @param {MixPart} part
- * @param {Choices} first
- */
-function storedIn({ names, own }, first) {
-  const way = own[0] ?? null;
-  const texts = new Set([textOf(mixOf(names, way, first))]);
-  for (const layers of [[], ...Object.values(presets(names))]) {
-    for (const chosen of [NOTHING, first]) texts.add(textOf(mixOf(names, way, { ...chosen, weights: {}, layers })));
-  }
-  return texts;
-}
-
 /** Least and largest value. @param {Float32Array} map @returns {Range} */
-export function rangeOf(map) {
+function rangeOf(map) {
   let low = Infinity;
   let high = -Infinity;
   for (const value of map) {
@@ -110,10 +94,9 @@ function spread(values, cells, [height, width], box) {
 
 /**
  * Returns a function that fuses the layers of the displayed image; null while they are fetched.
- * @param {Choices} first what was chosen when it was opened
  * @returns {(now: Now, shown: Shown) => Seen | null}
  */
-function looking(first) {
+function looking() {
   const fuse = memo((
     /** @type {Seen["values"]} */ values, /** @type {MixPart} */ part, /** @type {string} */ text,
     /** @type {Size} */ size, /** @type {ArrayLike<number> | undefined} */ box,
@@ -132,10 +115,9 @@ function looking(first) {
     /** @type {ArrayLike<number> | undefined} */ box,
   ) => part.cells.map((cells, i) => spread(values[`layer${i}`], cells, size, box)));
   const range = memo(rangeOf);
-  const stored = memo(storedIn);
 
   return (now, shown) => {
-    const { store, category, detector, image, one, found, options } = now;
+    const { store, category, detector, image, one, found } = now;
     /** @type {MixPart | null} */
     const part = store.get(partKey("ways", category, detector));
     if (!part?.names.length || !found) return null;
@@ -146,14 +128,28 @@ function looking(first) {
     const text = textOf(mix);
     const map = fuse(values, part, text, one.size, shown.part.box);
     const isOwn = own !== null && text === textOf(own);
-    const there = !options.exported || stored(part, first).has(text);
+    const measured = map ? store.get(partKey("fusion", category, detector, text)) : UNDEFINED;
     /** @type {FusionPart | null | undefined} */
-    const measured = map && there ? store.get(partKey("fusion", category, detector, text)) : undefined;
-    const fusion = map ? measured : UNDEFINED;
+    const fusion = measured && !measured.numbers ? undefined : measured;
     const all = isOwn ? found.limits : fusion?.limits;
     const limits = all ?? (map ? range(map) : UNDEFINED.limits);
     return { part, mix, isOwn, map, layers: enlarge(values, part, one.size, shown.part.box), values, fusion, limits };
   };
+}
+
+/**
+ * What the large picture is given: the fused map, where that is not the detector's own.
+ * @param {Now} now
+ * @param {Seen} seen
+ * @param {import("./types").PictureGiven} given
+ * @returns {import("./types").PictureGiven}
+ */
+function largeGiven(now, { map, isOwn, limits }, given) {
+  if (isOwn) return given;
+  const chosen = now.get("limits")[now.key] ?? limits;
+  const [low, high] = map ? rangeOf(map) : limits;
+  const ends = /** @type {Range} */ ([Math.min(low, limits[0]), Math.max(high, limits[1])]);
+  return { ...given, map, limits: chosen, ends, level: (chosen[0] + chosen[1]) / 2, unit: "fused map" };
 }
 
 /** @param {Now} now @param {Seen} seen */
@@ -165,9 +161,10 @@ function mixerGiven(now, { part, mix, isOwn }) {
 /**
  * What stands beside the picture: the mixer, every map, metrics, and the layers' values at the picked pixel.
  * @param {import("./types").ImageFrame} frame
+ * @returns {import("./types").Panel}
  */
-export function layersPanel({ model, change }) {
-  const look = looking(startOf((name) => model.get(name)));
+export function layersPanel({ change, dense }) {
+  const look = looking();
   /** @type {import("./mixer").MixerGiven | null} */
   let mixing = null;
   const controls = mixer(change);
@@ -182,10 +179,10 @@ export function layersPanel({ model, change }) {
   const bars = layerBars();
   const value = h("p.av-fused-value");
   const readOut = h("section.av-layer-values", {}, bars.node, value);
-  const numbers = h("div.av-tables", {}, table.node, readOut);
+  const numbers = h("div.av-paired", {}, table.node, readOut);
   const note = h("p.av-note");
   const body = h("div.av-layers-body", {}, controls.node, h("section", {}, head, maps), numbers);
-  const node = h("div.av-layers", {}, note, body);
+  const node = h("div.av-right", {}, h("div.av-layers", {}, note, body));
   const judge = memo(ofImage);
   const judgeOwn = memo(ofImage);
 
@@ -208,7 +205,7 @@ export function layersPanel({ model, change }) {
       return { ...plain, title: name, map: seen.layers[i], limits, lines, chosen: place >= 0 };
     });
     const count = joined.length + alone.length;
-    const wide = clip(Math.floor((width - (count - 1) * GAP) / count), LEAST, MOST);
+    const wide = clip(Math.floor((width - (count - 1) * GAP) / count), dense ? SMALL : LEAST, MOST);
     const given = /** @type {import("./types").PictureGiven} */ ({
       size, zoom: now.get("zoom"), opacity: 1, fade: false, contour: now.get("contour"),
     });
@@ -243,14 +240,17 @@ export function layersPanel({ model, change }) {
     return scopesOf(now, seen, image, textOf(seen.mix), Number.isNaN(image.detector.pro) ? none : "");
   }
 
+  /** Whether the displayed detector has layers' maps; null: still to come. @param {Now} now */
+  function layered({ store, category, detector }) {
+    const part = store.get(partKey("ways", category, detector));
+    return part && part.names.length > 0;
+  }
+
   return {
     node,
-    look,
-    scopes,
-    /** @param {Now} now @param {Shown} shown @param {number} width */
+    tools: controls.preset,
     draw(now, shown, width) {
-      const part = now.store.get(partKey("ways", now.category, now.detector));
-      const none = part !== null && !part.names.length;
+      const none = layered(now) === false;
       body.hidden = none;
       note.textContent = none ? `${now.detector} has no layers' maps.` : "";
       const seen = look(now, shown);
@@ -261,6 +261,31 @@ export function layersPanel({ model, change }) {
       drawMaps(now, shown, seen, width);
       drawValues(now, shown, seen);
       table.draw(scopes(now, shown, seen));
+    },
+    given(now, shown, given) {
+      if (layered(now) === false) return given;
+      const seen = look(now, shown);
+      return seen && largeGiven(now, seen, given);
+    },
+    ahead(now) {
+      const { store, category, one, list, image } = now;
+      for (const by of [1, -1]) store.get(partKey("layers", category, now.detector, step(list, image, by)));
+      for (const [detector, found] of Object.entries(one.detectors)) {
+        if (!found) continue;
+        store.get(partKey("ways", category, detector));
+        store.get(partKey("layers", category, detector, image));
+      }
+    },
+    words(now, shown) {
+      const seen = shown && look(now, shown);
+      if (!seen || (dense && seen.isOwn)) return "";
+      const { mix, isOwn } = seen;
+      const way = [mix.layers.join(" + "), mix.join, ...(mix.root ? ["root"] : []), `sigma ${mix.sigma}`];
+      return ` · fusion: ${way.join(", ")}${isOwn ? ` (${OWN} way)` : ""}`;
+    },
+    table(now, shown) {
+      const seen = shown && look(now, shown);
+      return seen ? tableOf(scopes(now, shown, seen)) : { head: [], rows: [] };
     },
   };
 }

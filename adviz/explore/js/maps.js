@@ -1,7 +1,7 @@
 // Anomaly maps: from squared distances of patches, or as they were sent; their peak and values at a pixel.
 
 import { cellOf } from "./grids.js";
-import { memo } from "./memo.js";
+import { countBelow } from "./search.js";
 
 const STEPS = 65535; // of a map that is sent as 16 bit
 const REACH = 4; // standard deviations at which the Gaussian is cut, as in adviz.maps.smooth
@@ -28,15 +28,51 @@ export function between(place, cells) {
 }
 
 /**
- * Returns resize and then Gaussian blur of one axis as one matrix, so that a map is W * cells * W transposed.
+ * Resize and then Gaussian blur of one axis as a matrix: pixel i is the sum of `count[i]` values from `first[i]` on,
+ * each times its tap, of which there are `cells` for each pixel.
+ * @typedef {{ first: Int32Array, count: Int32Array, taps: Float64Array }} Axis
+ */
+/** @type {Map<string, Axis>} */
+const axes = new Map();
+const KEPT = 32; // those of the last images, and of what a person tries
+
+/**
+ * Returns resize and blur of one axis.
  * @param {number} cells
  * @param {number} size pixels
  * @param {number} sigma pixels; 0: no blur
- * @param {Enlarging} enlarge
- * @param {typeof mirrored} border the pixel that stands for one beyond the border
- * @returns {Float64Array} (size, cells)
+ * @param {Enlarging} [enlarge]
+ * @param {typeof mirrored} [border] the pixel that stands for one beyond the border
+ * @returns {Axis}
  */
-export function weights(cells, size, sigma, enlarge = bilinear, border = mirrored) {
+export function axisOf(cells, size, sigma, enlarge = bilinear, border = mirrored) {
+  const key = [cells, size, sigma, enlarge.name, border.name].join();
+  const known = axes.get(key);
+  if (known) return known;
+  const taps = weights(cells, size, sigma, cells === size ? bilinear : enlarge, border);
+  const first = new Int32Array(size);
+  const count = new Int32Array(size);
+  for (let i = 0; i < size; i++) {
+    const row = taps.subarray(i * cells, (i + 1) * cells);
+    first[i] = row.findIndex(Boolean);
+    let end = cells;
+    while (!row[end - 1]) end -= 1;
+    count[i] = end - first[i];
+  }
+  const axis = { first, count, taps };
+  if (axes.size >= KEPT) axes.delete(/** @type {string} */ (axes.keys().next().value));
+  axes.set(key, axis);
+  return axis;
+}
+
+/**
+ * @param {number} cells
+ * @param {number} size
+ * @param {number} sigma
+ * @param {Enlarging} enlarge
+ * @param {typeof mirrored} border
+ */
+function weights(cells, size, sigma, enlarge, border) {
   const matrix = new Float64Array(size * cells);
   const taps = gaussian(sigma);
   const reach = (taps.length - 1) / 2;
@@ -67,28 +103,26 @@ export function mirrored(place, size) {
   return within < size ? within : period - 1 - within;
 }
 
-// Two, for the rows' and the columns' matrix stay the same from image to image.
-const downOf = memo(weights);
-const acrossOf = memo(weights);
-
 /**
  * Returns values of locations resized to an image's size and smoothed.
  * @param {ArrayLike<number>} values (rows, columns)
  * @param {import("./types").Size} cells
  * @param {import("./types").Size} size pixels
  * @param {number} sigma pixels
+ * @param {Enlarging} [enlarge]
+ * @param {typeof mirrored} [border]
  * @returns {Float32Array} (size)
  */
-export function smoothed(values, [rows, columns], [height, width], sigma) {
-  const down = downOf(rows, height, sigma);
-  const across = acrossOf(columns, width, sigma);
+export function smoothed(values, [rows, columns], [height, width], sigma, enlarge, border) {
+  const down = axisOf(rows, height, sigma, enlarge, border);
+  const across = axisOf(columns, width, sigma, enlarge, border);
   const wide = new Float64Array(rows * width);
-  for (let row = 0; row < rows; row++) {
-    for (let x = 0; x < width; x++) {
+  for (let x = 0; x < width; x++) {
+    const start = across.first[x];
+    const end = start + across.count[x];
+    for (let row = 0; row < rows; row++) {
       let sum = 0;
-      for (let column = 0; column < columns; column++) {
-        sum += values[row * columns + column] * across[x * columns + column];
-      }
+      for (let c = start; c < end; c++) sum += values[row * columns + c] * across.taps[x * columns + c];
       wide[row * width + x] = sum;
     }
   }
@@ -96,15 +130,17 @@ export function smoothed(values, [rows, columns], [height, width], sigma) {
   const line = new Float64Array(width);
   for (let y = 0; y < height; y++) {
     line.fill(0);
-    for (let row = 0; row < rows; row++) {
-      const weight = down[y * rows + row];
-      if (!weight) continue; // most rows of locations are far away
+    for (let row = down.first[y]; row < down.first[y] + down.count[y]; row++) {
+      const weight = down.taps[y * rows + row];
       for (let x = 0; x < width; x++) line[x] += weight * wide[row * width + x];
     }
     map.set(line, y * width);
   }
   return map;
 }
+
+/** A map in units of a value. @param {Float32Array} map @param {number} by */
+export const divided = (map, by) => map.map((value) => value / by);
 
 /**
  * Returns each patch's squared distance with its first k neighbours, NaN where it has none; null without distances.
@@ -241,14 +277,7 @@ export function layersAt(part, found, pixel, size) {
  */
 export function quantileOf(value, quantiles) {
   const last = quantiles.length - 1;
-  let low = 0;
-  let high = last + 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (quantiles[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  // `low` is the first quantile that is not lower.
+  const low = countBelow(quantiles, value);
   if (low === 0) return 0;
   if (low > last) return 1;
   const before = quantiles[low - 1];

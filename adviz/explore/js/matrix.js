@@ -21,11 +21,7 @@ const RATES = [
   ["precision", "precision", "of the images predicted anomalous, the fraction that is"],
   ["recall", "recall", "of the anomalous images, the fraction that is found"],
   ["f1", "F1", "harmonic mean of precision and recall"],
-  [
-    "falsePositiveRate",
-    "false positive rate",
-    "of the good images, the fraction predicted anomalous",
-  ],
+  ["falsePositiveRate", "false positive rate", "of the good images, the fraction predicted anomalous"],
   ["accuracy", "accuracy", "fraction of right decisions"],
 ];
 const HEAD = ["", "threshold", "FP", "FN", "precision", "recall", "F1"];
@@ -43,48 +39,12 @@ export function matrix(change) {
   const unknownBad = count("unknown", "unknown");
   const unknownGood = count("unknown", "unknown");
   const unlabelled = line("unlabelled", unknownBad.node, unknownGood.node);
-  const counts = h(
-    "table.av-matrix",
-    {},
-    title,
-    h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        h("td"),
-        h("th", { scope: "col" }, "predicted anomalous"),
-        h("th", { scope: "col" }, "predicted good"),
-      ),
-    ),
-    h(
-      "tbody",
-      {},
-      line("anomalous", found.node, missed.node),
-      line("good", alarms.node, passed.node),
-      unlabelled,
-    ),
-  );
+  const labelled = [line("anomalous", found.node, missed.node), line("good", alarms.node, passed.node)];
+  const counts = table("matrix", title, ["", "predicted anomalous", "predicted good"], [...labelled, unlabelled]);
   const rates = RATES.map(([key, name, meaning]) => rate(key, name, meaning));
-  const rateTable = h(
-    "table.av-rates",
-    {},
-    h("caption", {}, "rates"),
-    h("tbody", {}, ...rates.map((one) => one.node)),
-  );
-  const body = h("tbody");
-  const costTable = h(
-    "table.av-costs",
-    {},
-    h("caption", {}, "what other thresholds cost"),
-    h(
-      "thead",
-      {},
-      h("tr", {}, ...HEAD.map((text) => (text ? h("th", { scope: "col" }, text) : h("td")))),
-    ),
-    body,
-  );
+  const rateTable = table("rates", h("caption", {}, "rates"), [], rates.map((one) => one.node));
+  const costTable = table("costs", h("caption", {}, "what other thresholds cost"), HEAD, []);
+  const body = costTable.tBodies[0];
   const costBox = h("div.av-costs-box", {}, costTable);
   const node = h("div.av-matrix-box", {}, counts, rateTable, costBox);
   /** @type {Map<string, ReturnType<typeof costRow>>} */
@@ -116,7 +76,7 @@ export function matrix(change) {
     for (const one of costs) {
       const row = rows.get(one.name) ?? costRow(one.name);
       rows.set(one.name, row);
-      body.append(...(row.node.isConnected && row.node.parentNode === body ? [] : [row.node]));
+      if (!row.node.parentNode) body.append(row.node);
       row.show(one.threshold, one.decision, given.threshold);
     }
   }
@@ -124,17 +84,14 @@ export function matrix(change) {
   body.addEventListener("click", (/** @type {Event} */ event) => {
     const row = /** @type {Element} */ (event.target).closest("tr");
     const name = row?.getAttribute("data-name") ?? "";
-    if (name in thresholds && Number.isFinite(thresholds[name]))
-      change({ threshold: thresholds[name] });
+    if (Number.isFinite(thresholds[name])) change({ threshold: thresholds[name] });
   });
 
   /** @param {string} name @param {string} filter @param {string} meaning */
   function errorButton(name, filter, meaning) {
     const shown = h("b");
     const press = () => change({ only: only === filter ? "all" : filter });
-    const control = own(
-      h("button.av-error-count", { type: "button", onclick: press }, shown, h("span", {}, name)),
-    );
+    const control = own(h("button.av-error-count", { type: "button", onclick: press }, shown, h("span", {}, name)));
     return {
       node: h("td.av-wrong-count", {}, control),
       /** @param {number} value @param {string} chosen */
@@ -149,6 +106,13 @@ export function matrix(change) {
   }
 
   return { node, draw: lazily(draw) };
+}
+
+/** @param {string} name of its class @param {Node} caption @param {string[]} heads @param {Node[]} rows */
+function table(name, caption, heads, rows) {
+  const cells = heads.map((text) => (text ? h("th", { scope: "col" }, text) : h("td")));
+  const head = cells.length ? h("thead", {}, h("tr", {}, ...cells)) : null;
+  return h(`table.av-${name}`, {}, caption, head, h("tbody", {}, ...rows));
 }
 
 /** @param {string} name @param {...Node} cells */
@@ -173,13 +137,7 @@ function rate(key, name, meaning) {
   const value = h("td");
   const bar = h("i");
   return {
-    node: h(
-      "tr",
-      { title: meaning },
-      h("th", { scope: "row" }, name),
-      value,
-      h("td.av-rate-bar", {}, bar),
-    ),
+    node: h("tr", { title: meaning }, h("th", { scope: "row" }, name), value, h("td.av-rate-bar", {}, bar)),
     /** @param {import("./types").Decision} decision */
     show(decision) {
       const fraction = Number(decision[key]);

@@ -2,7 +2,7 @@
 // anomalous. A click goes to an image, also to one of another category.
 
 import { KINDS, markOf } from "./sharing.js";
-import { button } from "./controls.js";
+import { stepper } from "./controls.js";
 import { clip, number } from "./format.js";
 import { gallery } from "./gallery.js";
 import { h } from "./dom.js";
@@ -69,19 +69,12 @@ export function mistakes(go, change) {
   /** @type {ErrorEntry[]} */
   let errors = [];
   const title = h("h2");
-  const count = h("output.av-counter");
   const stepTo = (/** @type {number} */ by) => {
     const at = displayedError(now, errors);
-    const next = at < 0 ? 0 : clip(at + by, 0, errors.length - 1);
-    if (errors.length) go(errors[next]);
+    go(errors[at < 0 ? 0 : clip(at + by, 0, errors.length - 1)]);
   };
-  const stepper = h(
-    "div.av-stepper",
-    { role: "group", "aria-label": "error" },
-    button("previous-error", "◀", "previous error, of any category", () => stepTo(-1)),
-    count,
-    button("next-error", "▶", "next error, of any category", () => stepTo(1)),
-  );
+  const [before, after] = ["previous", "next"].map((way) => `${way} error, of any category`);
+  const steps = stepper("error", "-error", before, after, stepTo);
   const galleries = KINDS.map((kind) => {
     const one = gallery((values) => ("image" in values ? go(errors[values.image]) : change(values)));
     one.node.classList.add(`av-of-${kind.replace(" ", "-")}`);
@@ -94,7 +87,7 @@ export function mistakes(go, change) {
   const node = h(
     "section.av-errors",
     { "aria-label": "errors" },
-    h("div.av-errors-head", {}, title, stepper),
+    h("div.av-errors-head", {}, title, steps.node),
     h("div.av-errors-galleries", {}, ...galleries.map((one) => one.node)),
   );
 
@@ -107,7 +100,7 @@ export function mistakes(go, change) {
       const several = Object.keys(now.facts.categories).length > 1;
       const at = displayedError(now, errors);
       title.textContent = several ? "Errors of all categories, the worst first" : "Errors, the worst first";
-      count.textContent = `${at < 0 ? "–" : at + 1} of ${errors.length}`;
+      steps.show(at, errors.length);
       const places = errors.map((_, i) => i);
       const scored = errors.map(({ score }, i) => `${i + 1} · ${number(score)}`);
       const words = errors.map((error) => wordsOf(now, error));

@@ -105,7 +105,7 @@ export function mixer(change) {
     while (rows.length < names.length) rows.push(oneRow(rows.length));
     arrange(list, rows.slice(0, names.length).flatMap((row) => row.nodes));
     rows.slice(0, names.length).forEach((row) => row.draw(given));
-    note.textContent = mix.weights.some(Boolean) ? "" : "No layer has a weight above 0: the former map stays.";
+    note.textContent = mix.weights.some(Boolean) ? "" : "No layer has a weight above 0: there is no map.";
   }
-  return { node, draw: lazily(draw) };
+  return { node, preset: preset.node, draw: lazily(draw) };
 }

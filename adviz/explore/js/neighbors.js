@@ -9,17 +9,6 @@
  */
 
 /**
- * Returns how many neighbours each patch has; those of whole images where patches have none or are not asked for.
- * @param {import("./types").DetectorFacts} found
- * @param {boolean} cells whether patches are asked for
- * @returns {number} at least 1, so that it can end a slider
- */
-export function countOf(found, cells) {
-  const asked = cells || !found.wholeK;
-  return (asked && found.k) || found.wholeK || 1;
-}
-
-/**
  * Returns what a patch was compared with: its first k neighbours, nearest first.
  * @param {import("./types").FoundPart} part
  * @param {import("./types").DetectorFacts} found

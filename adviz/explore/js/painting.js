@@ -44,8 +44,7 @@ const FADED = pixelsOf(true);
  * @returns {OffscreenCanvas}
  */
 export function coloured(map, rows, columns, low, high, fade) {
-  const data = new ImageData(columns, rows);
-  const pixels = new Uint32Array(data.data.buffer);
+  const pixels = new Uint32Array(rows * columns);
   const colours = fade ? FADED : SOLID;
   const steps = 255 / (high - low || 1);
   for (let i = 0; i < map.length; i += 1) {
@@ -54,7 +53,17 @@ export function coloured(map, rows, columns, low, high, fade) {
     else if (step >= 255) pixels[i] = colours[255];
     else if (!Number.isNaN(step)) pixels[i] = colours[Math.round(step)];
   }
-  const canvas = new OffscreenCanvas(columns, rows);
+  return painted(pixels, columns);
+}
+
+/**
+ * A canvas of pixels: alpha, blue, green, red.
+ * @param {Uint32Array<ArrayBuffer>} pixels
+ * @param {number} columns
+ */
+export function painted(pixels, columns) {
+  const data = new ImageData(new Uint8ClampedArray(pixels.buffer), columns);
+  const canvas = new OffscreenCanvas(data.width, data.height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.putImageData(data, 0, 0);
   return canvas;
@@ -66,18 +75,10 @@ const corner = (x, y) => x * 65536 + y;
 /**
  * Paints a mask white, and nothing elsewhere.
  * @param {Uint8Array} mask
- * @param {number} rows
  * @param {number} columns
- * @returns {OffscreenCanvas}
  */
-export function whitened(mask, rows, columns) {
-  const data = new ImageData(columns, rows);
-  const pixels = new Uint32Array(data.data.buffer);
-  for (let i = 0; i < mask.length; i += 1) pixels[i] = mask[i] ? 0xffffffff : 0;
-  const canvas = new OffscreenCanvas(columns, rows);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
-  context.putImageData(data, 0, 0);
-  return canvas;
+export function whitened(mask, columns) {
+  return painted(Uint32Array.from(mask, (inside) => (inside ? 0xffffffff : 0)), columns);
 }
 
 /**

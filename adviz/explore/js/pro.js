@@ -1,9 +1,7 @@
 // How does PRO come about? The picture, filled where it is predicted anomalous, beside it the curve and all regions.
 
-import { askAhead, columns, drawingOf, pictureGiven, shownImage } from "./displayed.js";
+import { beside } from "./beside.js";
 import { imageExplorer, initialize } from "./images.js";
-import { h } from "./dom.js";
-import { picture, pictureControls } from "./picture.js";
 import { proPanel } from "./pro_panel.js";
 
 /** @type {[string, string][]} */
@@ -13,31 +11,6 @@ const HELP = [
   ["click on a region", "in the table, the chart or the image: frame it, and highlight its own curve"],
   ["filled", "what is predicted anomalous: blue in the defects, striped elsewhere; else the map is shown"],
 ];
-
-/** @param {import("./types").ImageFrame} frame @returns {import("./types").ImageParts} */
-function build(frame) {
-  const panel = proPanel(frame);
-  const large = picture((values) => frame.change(panel.set(values)));
-  const drawing = pictureControls(frame.change);
-  const node = h("div.av-body", {}, h("div.av-left", {}, large.node, drawing.node), panel.node);
-  const look = shownImage();
-  return {
-    node,
-    draw(now) {
-      const shown = look(now);
-      const { left, right } = columns(now.width);
-      const known = drawingOf(now, shown);
-      const given = shown && panel.given(now, shown, pictureGiven(now, shown, left));
-      drawing.show({ ...known, mapped: known.mapped && !given?.fill });
-      if (!shown || !given) return; // the former picture stays until the next is there
-      large.draw(given);
-      panel.draw(now, shown, right);
-    },
-    ahead: askAhead,
-    words: (now) => panel.words(now),
-    table: (now) => panel.table(now),
-  };
-}
 
 /** A region belongs to its category. @param {{ model: import("./types").Model }} given */
 function begin(given) {
@@ -60,6 +33,6 @@ export default {
       title: "How does PRO come about?",
       state: ["fpr", "limit", "connectivity", "region", "region_order", "filled"],
       help: HELP,
-      build,
+      build: beside("regions-body", proPanel),
     }),
 };

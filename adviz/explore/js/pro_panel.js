@@ -1,7 +1,8 @@
 // PRO beside the picture: the overlap with each region at every false positive rate (FPR), up to a limit.
 
-import { button, checkbox, choice } from "./controls.js";
+import { checkbox, choice, stepper } from "./controls.js";
 import { curves } from "./curves.js";
+import { pictureGiven, tilesGiven } from "./displayed.js";
 import { fillOf } from "./filling.js";
 import { h } from "./dom.js";
 import { memo } from "./memo.js";
@@ -11,7 +12,6 @@ import { HEADS, cellsOf, regionTable } from "./region_table.js";
 import { tiles } from "./tiles.js";
 
 /** @typedef {import("./types").Now} Now */
-/** @typedef {import("./types").Range} Range */
 /** @typedef {import("./types").Shown} Shown */
 /** @typedef {import("./regions").RegionsPart} RegionsPart */
 /** @typedef {import("./regions").Region} Region */
@@ -142,14 +142,8 @@ export function proPanel({ change, dense }) {
   const touching = choice("connectivity", "connectivity", [8, 4], (value) => {
     change({ connectivity: value, region: 0 });
   });
-  const place = h("output.av-counter");
-  const steps = h(
-    "div.av-stepper",
-    { role: "group", "aria-label": "region" },
-    button("previous-region", "◀", "the region before, in the table's order", () => stepBy(-1)),
-    place,
-    button("next-region", "▶", "the region after, in the table's order", () => stepBy(1)),
-  );
+  const [before, after] = ["before", "after"].map((way) => `the region ${way}, in the table's order`);
+  const steps = stepper("region", "-region", before, after, stepBy);
   const chart = curves((x) => change({ limit: x }), {
     onPoint: (x) => pro && change({ fpr: pro.part.rates[placeOf(pro.part.fpr, x)] }),
     onCurve: (index) => go(index - named() + 1),
@@ -164,7 +158,7 @@ export function proPanel({ change, dense }) {
   const note = h("p.av-note");
   const charts = h("div.av-pro-charts", {}, chart.node, map.node);
   const all = [charts, cards.node, table.node];
-  const controls = h("div.av-controls", {}, limit.node, touching.node, steps, fill.node);
+  const controls = h("div.av-controls", {}, limit.node, touching.node, steps.node, fill.node);
   const node = h("div.av-right.av-pro", {}, controls, note, ...all);
 
   /** How many curves of the chart come before the regions'. */
@@ -213,33 +207,21 @@ export function proPanel({ change, dense }) {
   /**
    * The map, outlined where it is predicted anomalous.
    * @param {Shown} shown
-   * @param {Range} limits
    * @param {Pro} known
    */
-  function drawMap(shown, limits, { part, rate }) {
-    const { get, one } = now;
+  function drawMap(shown, { part, rate }) {
+    const given = pictureGiven(now, shown, TILE);
     /** @type {import("./types").Tile} */
     const tile = {
       title: "map",
       lines: ["dashed: predicted anomalous"],
       kind: "map",
       map: shown.map,
-      limits,
+      limits: given.limits,
       level: part.threshold[rate],
       chosen: false,
     };
-    map.draw({
-      tiles: [tile],
-      image: shown.image,
-      mask: shown.mask,
-      pixel: shown.pixel,
-      size: one.size,
-      zoom: get("zoom"),
-      opacity: get("opacity"),
-      fade: get("fade"),
-      contour: get("contour"),
-      width: TILE,
-    });
+    map.draw(tilesGiven([tile], shown, given, TILE));
   }
 
   return {
@@ -253,18 +235,18 @@ export function proPanel({ change, dense }) {
       fill.show(now.get("filled"), !shown.mask);
       for (const one of all) one.hidden = !pro;
       controls.hidden = Boolean(impossible(now));
-      steps.hidden = !pro;
+      steps.node.hidden = !pro;
       fill.node.hidden = !pro;
       note.textContent = pro ? unknown(shown) : lackOf(now);
       if (!pro) return;
       const { regions } = pro;
       const chosen = now.get("region");
       const at = regions.findIndex(({ number }) => number === chosen);
-      place.textContent = at < 0 ? `${regions.length} regions` : `region ${at + 1} of ${regions.length}`;
+      steps.place.textContent = at < 0 ? `${regions.length} regions` : `region ${at + 1} of ${regions.length}`;
       const beside = width >= BESIDE;
       map.node.hidden = !beside;
       drawChart(pro, beside ? width - TILE - GAP : width);
-      if (beside) drawMap(shown, now.get("limits")[now.key] ?? now.found?.limits ?? [0, 1], pro);
+      if (beside) drawMap(shown, pro);
       cards.draw(pro);
       table.draw({
         regions,

@@ -1,8 +1,10 @@
 // The regions of a category, a row each. A click on a row goes to its region, one on a head sorts by it.
 
+import { choosable } from "./detector_table.js";
 import { h, own } from "./dom.js";
 import { percent } from "./format.js";
 import { lazily } from "./memo.js";
+import { resized } from "./arrange.js";
 
 /** @typedef {import("./regions").Region} Region */
 /**
@@ -42,35 +44,6 @@ export const cellsOf = (region, defect) => [
   percent(region.pixelWeight, 1),
 ];
 
-/** @param {(number: number) => void} choose */
-function oneRow(choose) {
-  let number = 0;
-  const name = own(h("button.av-row-name", { type: "button" }));
-  const first = h("th", { scope: "row" }, name);
-  const cells = HEADS.slice(1).map(() => h("td"));
-  cells[2].classList.add("av-overlap");
-  const node = h("tr", { onclick: () => choose(number) }, first, ...cells);
-  const write = lazily((/** @type {string[]} */ texts) => {
-    name.textContent = texts[0];
-    name.title = `go to region ${texts[0]}, on image ${texts[1]}`;
-    cells.forEach((cell, i) => {
-      if (cell.textContent !== texts[i + 1]) cell.textContent = texts[i + 1];
-    });
-    cells[2].style.setProperty("--length", texts[3]);
-  });
-  return {
-    node,
-    /** @param {Region} region @param {string} defect @param {boolean} chosen @param {boolean} here */
-    draw(region, defect, chosen, here) {
-      number = region.number;
-      write(cellsOf(region, defect));
-      name.setAttribute("aria-pressed", String(chosen));
-      node.classList.toggle("av-chosen", chosen);
-      node.classList.toggle("av-here", here);
-    },
-  };
-}
-
 /**
  * @param {(number: number) => void} choose
  * @param {(order: string) => void} sort
@@ -86,8 +59,10 @@ export function regionTable(choose, sort) {
   const table = h("table.av-detectors.av-regions", {}, h("thead", {}, h("tr", {}, ...heads)), body);
   const scroller = h("div.av-region-rows", { tabindex: 0, role: "region", "aria-label": "regions" }, table);
   const node = h("section.av-region-table", {}, title, scroller);
-  /** @type {ReturnType<typeof oneRow>[]} */
+  /** @type {ReturnType<typeof choosable>[]} */
   const rows = [];
+  /** @type {Region[]} */
+  let now = [];
   let last = "";
 
   /** @param {RegionTableGiven} given */
@@ -97,14 +72,14 @@ export function regionTable(choose, sort) {
       if (one === order) heads[i].setAttribute("aria-sort", "ascending");
       else heads[i].removeAttribute("aria-sort");
     });
-    while (rows.length > regions.length) rows.pop()?.node.remove();
-    while (rows.length < regions.length) {
-      const row = oneRow(choose);
-      rows.push(row);
-      body.append(row.node);
-    }
+    now = regions;
+    resized(body, rows, regions.length, (place) => choosable(() => choose(now[place].number)));
     regions.forEach((region, i) => {
-      rows[i].draw(region, defects[region.image], region.number === chosen, region.image === image);
+      const { node: row } = rows[i];
+      const texts = cellsOf(region, defects[region.image]);
+      rows[i].draw(texts, `go to region ${texts[0]}, on image ${texts[1]}`, region.number === chosen);
+      row.classList.toggle("av-here", region.image === image);
+      row.style.setProperty("--length", texts[3]);
     });
     const key = `${chosen} ${order} ${regions.length}`;
     if (key !== last) reveal(rows[regions.findIndex(({ number }) => number === chosen)]?.node);

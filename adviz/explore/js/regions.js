@@ -1,6 +1,6 @@
 // Numbers of regions at every false positive rate (FPR): `kit/regions.py` makes the part that they are read from.
 
-import { countUpTo } from "./curves.js";
+import { countUpTo } from "./search.js";
 
 /**
  * `regions/CATEGORY/DETECTOR/CONNECTIVITY`; R regions, K rates, M limits.

@@ -54,7 +54,7 @@ const HELP = [
 /** @param {import("./types").ImageFrame} frame @returns {import("./types").Panel} */
 export function retrievalPanel({ change, dense }) {
   const side = rightSide(change, dense ? SMALL : undefined);
-  const explained = memo(comparedWith);
+  const explained = memo(compared);
 
   /** @param {Now} now @param {import("./types").Shown | null} shown @returns {Seen | null} */
   function look({ found, one, get }, shown) {
@@ -91,20 +91,6 @@ export function retrievalPanel({ change, dense }) {
 
 /** Whether whole images are compared. @param {Seen | null} seen */
 const isWhole = (seen) => seen?.compared.kind === "images";
-
-/**
- * What a pixel was compared with, by values that can be remembered.
- * @param {import("./types").FoundPart} part
- * @param {import("./types").DetectorFacts} found
- * @param {import("./types").Size} size
- * @param {import("./types").Pixel | null} pixel
- * @param {boolean} whole
- * @param {number} k
- * @param {number} rank
- */
-function comparedWith(part, found, size, pixel, whole, k, rank) {
-  return compared(part, found, size, pixel, { whole, k, rank });
-}
 
 /**
  * Everything beside the picture.

@@ -55,6 +55,10 @@ function missing(key) {
   return `image ${image} of ${category} is not in this file, which was exported with some of the images`;
 }
 
+// Kinds of parts that a page can do without: the network's pixels stand for a photo's own, and metrics of some fusions
+// are in every page.
+const LACKING = ["photo", "fusion"];
+
 /** @param {string} text base64 */
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
@@ -75,8 +79,8 @@ async function answer(source, keys) {
   const buffers = [];
   for (const key of keys) {
     const element = document.getElementById(`${source}:${key}`);
-    if (!element && key.startsWith("photo/")) {
-      parts.push({ key, heads: [] }); // the network's pixels have to do
+    if (!element && LACKING.includes(key.split("/")[0])) {
+      parts.push({ key, heads: [] });
       continue;
     }
     if (!element) {

@@ -1,7 +1,8 @@
 // All image scores as dots, a row for each defect type. A click on a dot goes to its image; the
 // threshold is dragged.
 
-import { h, own, set } from "./dom.js";
+import { COARSE, rule, tell } from "./rule.js";
+import { h, own, placeIn, set } from "./dom.js";
 import { clip, number } from "./format.js";
 import { lazily, memo } from "./memo.js";
 import { bottomAxis, placeLabels, rounded, scale, shortened, spread, textWidth } from "./axes.js";
@@ -18,7 +19,6 @@ const SWARM = 36; // the farthest that a dot lies from the middle of its row
 const FEW = 4; // rows: where there is little room, more of them are lower
 const REACH = 12; // from a dot within which it is hit
 const GRAB = 7; // from the threshold's line within which it is
-const COARSE = 20; // steps of a key with Alt or Shift
 
 /**
  * Lists the rows: good images first, then each defect type, unlabelled ones last.
@@ -26,17 +26,12 @@ const COARSE = 20; // steps of a key with Alt or Shift
  * @returns {{ name: string, members: number[] }[]}
  */
 export function rowsOf(defects) {
-  /** @type {Map<string, number[]>} */
-  const members = new Map();
-  defects.forEach((name, i) => {
-    const row = members.get(name);
-    if (row) row.push(i);
-    else members.set(name, [i]);
-  });
-  const rank = (/** @type {string} */ name) => ["good", "", "unlabelled"].indexOf(name);
-  const weight = (/** @type {string} */ name) => (rank(name) < 0 ? 1 : rank(name));
-  const names = [...members.keys()].sort((a, b) => weight(a) - weight(b) || a.localeCompare(b));
-  return names.map((name) => ({ name, members: members.get(name) ?? [] }));
+  const weight = (/** @type {string} */ name) => Number(name !== "good") + Number(name === "unlabelled");
+  const names = [...new Set(defects)].sort((a, b) => weight(a) - weight(b) || a.localeCompare(b));
+  /** @type {Record<string, number[]>} */
+  const members = Object.fromEntries(names.map((name) => [name, []]));
+  defects.forEach((name, i) => members[name].push(i));
+  return names.map((name) => ({ name, members: members[name] }));
 }
 
 /**
@@ -81,20 +76,8 @@ export function stripLayout(scores, defects, others, width, measure = textWidth,
     return { name, text: texts[n], middle };
   });
   const ticks = named.map(([name, value], n) => ({ name, value, ...placed[n] }));
-  return {
-    width: wide,
-    height: y + AXIS,
-    left,
-    right: wide - RIGHT,
-    top,
-    bottom: y,
-    axis,
-    rows,
-    ticks,
-    size,
-    xs,
-    ys,
-  };
+  const [right, height] = [wide - RIGHT, y + AXIS];
+  return { width: wide, height, left, right, top, bottom: y, axis, rows, ticks, size, xs, ys };
 }
 
 /**
@@ -111,33 +94,10 @@ export function strip(change, tip) {
   const others = h("g");
   const bad = h("text.av-side", { "text-anchor": "end" }, "predicted anomalous →");
   const fine = h("text.av-side", {}, "← predicted good");
-  const line = h("line.av-threshold-line");
-  const grip = h("path.av-grip", { d: "M-7 -17h14v9l-7 8l-7 -8z" });
-  const said = h("text.av-threshold-text", { y: -5 });
-  const handle = h(
-    "g.av-threshold",
-    { tabindex: 0, role: "slider", "aria-label": "threshold", "aria-orientation": "horizontal" },
-    h("rect.av-hit", { x: -12, y: -20, width: 24, height: 24 }),
-    line,
-    grip,
-    said,
-  );
-  const svg = h(
-    "svg.av-chart.av-strip",
-    {
-      tabindex: 0,
-      role: "group",
-      "aria-label": "image scores: left and right arrow keys go to the next image by score",
-    },
-    shade,
-    ground,
-    bad,
-    fine,
-    dots.group,
-    others,
-    dots.ring,
-    handle,
-  );
+  const { node: handle, put } = rule("threshold", true);
+  const purpose = "image scores: left and right arrow keys go to the next image by score";
+  const parts = [shade, ground, bad, fine, dots.group, others, dots.ring, handle];
+  const svg = h("svg.av-chart.av-strip", { tabindex: 0, role: "group", "aria-label": purpose }, ...parts);
   const live = h("div.av-unseen", { "aria-live": "polite" });
   const node = h("div.av-chart-box", {}, ...dots.under, own(svg), beside.node, live);
   const layout = memo(stripLayout);
@@ -175,16 +135,12 @@ export function strip(change, tip) {
   function drawGround() {
     const { width, height, left, right, rows, axis, bottom } = shown;
     set(svg, { width, height, viewBox: `0 0 ${width} ${height}` });
-    const parts = rows.flatMap(({ name, text, middle }) => [
+    const lines = rows.flatMap(({ name, text, middle }) => [
       h("line.av-rule", { x1: left, x2: right, y1: middle, y2: middle }),
-      h(
-        "text.av-row",
-        { x: left - 10, y: middle + 4, "text-anchor": "end" },
-        h("title", {}, name),
-        shortened(text, left - 16),
-      ),
+      h("text.av-row", { x: left - 10, y: middle + 4, "text-anchor": "end" }, h("title", {}, name),
+        shortened(text, left - 16)),
     ]);
-    ground.replaceChildren(...parts, ...bottomAxis(axis, bottom, "image score"));
+    ground.replaceChildren(...lines, ...bottomAxis(axis, bottom, "image score"));
     drawOthers();
   }
 
@@ -197,31 +153,18 @@ export function strip(change, tip) {
       buttons.delete(name);
     }
     for (const { name, value, at, side, line: level, width } of ticks) {
-      let button = buttons.get(name);
-      if (!button) {
-        button = h("g.av-other", { tabindex: 0, role: "button" });
-        buttons.set(name, /** @type {SVGGElement} */ (button));
-        others.append(/** @type {SVGGElement} */ (button));
-      }
-      const words = `${name}: set the threshold to ${number(value)}`;
-      const one = /** @type {SVGGElement} */ (button);
-      set(one, { "data-name": name }); // a screen reader takes its words from the title
+      const button = buttons.get(name) ?? h("g.av-other", { tabindex: 0, role: "button", "data-name": name });
+      buttons.set(name, button);
+      if (!button.parentNode) others.append(button);
       const y = top - LINE * (level + 1) - 2;
       const start = side === "start";
-      one.replaceChildren(
-        h("title", {}, words),
+      const x = start ? at - 4 : at - width - 9;
+      button.replaceChildren(
+        // a screen reader takes its words from the title
+        h("title", {}, `${name}: set the threshold to ${number(value)}`),
         h("line.av-other-line", { x1: at, x2: at, y1: y - 14, y2: bottom }),
-        h("rect.av-hit", {
-          x: start ? at - 4 : at - width - 9,
-          y: y - 16,
-          width: width + 13,
-          height: LINE,
-        }),
-        h(
-          "text.av-other-text",
-          { x: start ? at + 5 : at - 5, y: y - 2, "text-anchor": side },
-          name,
-        ),
+        h("rect.av-hit", { x, y: y - 16, width: width + 13, height: LINE }),
+        h("text.av-other-text", { x: start ? at + 5 : at - 5, y: y - 2, "text-anchor": side }, name),
       );
     }
   }
@@ -236,30 +179,16 @@ export function strip(change, tip) {
       return;
     }
     const x = axis.place(threshold);
-    const text = `threshold ${number(threshold)}`;
-    const wide = textWidth(text) + 12;
-    const turned = x + wide > right && x - wide > 0;
     dots.shade(shade, { x, y: top, width: right - x, height: bottom - top });
-    set(handle, {
-      transform: `translate(${x.toFixed(2)} ${top})`,
-      "aria-valuemin": Math.min(axis.low, threshold),
-      "aria-valuemax": Math.max(axis.high, threshold),
-      "aria-valuenow": threshold,
-      "aria-valuetext": `${number(threshold)}${errorsInWords()}`,
-    });
-    set(line, { x1: 0, x2: 0, y1: 0, y2: bottom - top });
-    set(said, { x: turned ? -12 : 12, "text-anchor": turned ? "end" : "start" });
-    said.textContent = text;
-
-    const taken = turned ? [x - wide, x + 10] : [x - 10, x + wide];
+    tell(handle, axis, threshold, `${number(threshold)}${errorsInWords()}`);
+    const [from, to] = put(x, shown, `threshold ${number(threshold)}`);
     const y = top - 6;
     set(bad, { x: right, y });
     set(fine, { x: left, y });
-    const free = (/** @type {SVGTextElement} */ one) => textWidth(one.textContent ?? "") + 8;
-    bad.style.display =
-      right - free(bad) < taken[1] || crossed(right - free(bad), right) ? "none" : "";
-    fine.style.display =
-      left + free(fine) > taken[0] || crossed(left, left + free(fine)) ? "none" : "";
+    const badFrom = right - textWidth(bad.textContent) - 8;
+    const fineTo = left + textWidth(fine.textContent) + 8;
+    bad.style.display = badFrom < to || crossed(badFrom, right) ? "none" : "";
+    fine.style.display = fineTo > from || crossed(left, fineTo) ? "none" : "";
   }
 
   /**
@@ -278,19 +207,13 @@ export function strip(change, tip) {
     return `: ${alarms} false alarms, ${missed} missed`;
   }
 
-  /** @param {PointerEvent} event @returns {[number, number]} */
-  function placeOf(event) {
-    const box = svg.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
   /**
    * What is under the pointer: the threshold's handle or a dot.
    * @param {PointerEvent} event
    * @returns {{ dot: number, grabs: boolean }}
    */
   function under(event) {
-    const [x, y] = placeOf(event);
+    const [x, y] = placeIn(svg, event);
     const dot = y < shown.top - 2 || y > shown.bottom ? -1 : dots.nearest(x, y, REACH);
     if (now.threshold === null) return { dot, grabs: false };
     const reach = event.pointerType === "touch" ? 2 * GRAB : GRAB;
@@ -331,7 +254,7 @@ export function strip(change, tip) {
    * @param {PointerEvent} event
    */
   function isOnLabel(event) {
-    return placeOf(event)[1] < shown.top - LINE - 2;
+    return placeIn(svg, event)[1] < shown.top - LINE - 2;
   }
 
   svg.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
@@ -339,7 +262,7 @@ export function strip(change, tip) {
     dragged = under(event).grabs && !isOnLabel(event);
     wasDragged = dragged;
     if (!dragged) return;
-    const [x] = placeOf(event);
+    const [x] = placeIn(svg, event);
     svg.setPointerCapture(event.pointerId);
     event.preventDefault();
     handle.focus({ preventScroll: true });
@@ -357,7 +280,7 @@ export function strip(change, tip) {
   svg.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     if (!now) return;
     if (dragged) {
-      cutAt(placeOf(event)[0]);
+      cutAt(placeIn(svg, event)[0]);
       return;
     }
     const { dot, grabs } = under(event);
@@ -368,7 +291,6 @@ export function strip(change, tip) {
   const release = () => {
     dragged = false;
   };
-  svg.addEventListener("pointerup", release);
   svg.addEventListener("lostpointercapture", release);
   svg.addEventListener("pointerleave", () => point(-1));
 
@@ -391,14 +313,8 @@ export function strip(change, tip) {
     if (event.key === "Home") cutAt(left);
     else if (event.key === "End") cutAt(right);
     else {
-      const by = /** @type {Record<string, number>} */ ({
-        ArrowRight: 1,
-        ArrowUp: 1,
-        ArrowLeft: -1,
-        ArrowDown: -1,
-        PageUp: COARSE,
-        PageDown: -COARSE,
-      })[event.key];
+      const single = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 };
+      const by = { ...single, PageUp: COARSE, PageDown: -COARSE }[event.key];
       if (!by || now.threshold === null) return false;
       const coarse = event.altKey || event.shiftKey ? COARSE : 1;
       cutAt(axis.place(now.threshold) + clip(by * coarse, -COARSE, COARSE));
@@ -408,24 +324,14 @@ export function strip(change, tip) {
 
   /** @param {KeyboardEvent} event @returns {boolean} */
   function moveImage(event) {
-    const by = /** @type {Record<string, number>} */ ({
-      ArrowRight: 1,
-      ArrowLeft: -1,
-      Home: -Infinity,
-      End: Infinity,
-    })[event.key];
+    const by = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!by) return false;
     const all = now.scores.map((_, i) => i);
     const members = all.filter((i) => now.within[i]);
     const image = stepped(members, now.scores, now.image, by * (event.altKey ? 10 : 1));
     change({ image });
     const kind = now.kinds?.[image];
-    live.textContent = sentence(
-      now.names[image],
-      now.defects[image],
-      number(now.scores[image]),
-      kind,
-    );
+    live.textContent = sentence(now.names[image], now.defects[image], number(now.scores[image]), kind);
     return true;
   }
 

@@ -1,7 +1,7 @@
 // The papers' tables: printed and measured values, cell by cell, and experiments that a person has done.
 
 import { BOTH, SHOWS, cellTexts, displayedCell, lacking } from "./cells.js";
-import { button, checkbox, select } from "./controls.js";
+import { button, checkbox, choice, select } from "./controls.js";
 import { cellDetail } from "./cell_detail.js";
 import { cellTable } from "./cell_table.js";
 import { explorer } from "./explorer.js";
@@ -35,29 +35,18 @@ const ROOMY = 1000; // CSS pixels from which on the detail may stand beside a ta
 /** @param {Cell} cell */
 const nameOf = ({ line, place, metric }) => [line, place, ...(place.includes(metric) ? [] : [metric])].join(" · ");
 
-/** @param {Cell} cell */
-function toneOf({ theirs, state }) {
-  if (theirs) return "theirs";
+/** @param {Cell} cell @param {boolean} apart whether printed values and ours stand in cells of their own */
+function toneOf({ theirs, state }, apart) {
+  if (theirs) return apart ? "" : "theirs";
   if (state === "broken") return "broken";
-  return state ? "open" : "";
+  if (state) return "open";
+  return apart ? "other" : "";
 }
 
 /** @param {number[][]} cells @param {number} cell @returns {[number, number]} */
 function placeOf(cells, cell) {
   const row = cells.findIndex((line) => line.includes(cell));
   return [row, cells[row].indexOf(cell)];
-}
-
-/** Buttons of which one is pressed. @param {string[]} names @param {(name: string) => void} choose */
-function choice(names, choose) {
-  const buttons = names.map((name) => button("shows", name, `show ${name}`, () => choose(name)));
-  const node = h("div.av-choice", { role: "group", "aria-label": "what stands in a cell" }, ...buttons);
-  return {
-    node,
-    show: (/** @type {string} */ chosen) => {
-      names.forEach((name, i) => buttons[i].setAttribute("aria-pressed", String(name === chosen)));
-    },
-  };
 }
 
 /**
@@ -69,7 +58,7 @@ function build({ model, store, change }) {
   const papers = select("paper", "paper", (paper) => change({ paper, table: first(paper), result: "" }));
   const names = select("table", "table", (table) => change({ table, result: "" }));
   const pros = select("pro", "PRO is", (pro) => change({ pro }));
-  const shows = choice(SHOWS, (value) => change({ shows: value }));
+  const shows = choice("shows", "cells show", SHOWS, (value) => change({ shows: value }));
   const others = checkbox("others", "methods that are not ours", (checked) => change({ others: checked }));
   const title = h("h2");
   const legend = h("p.av-legend");
@@ -109,7 +98,7 @@ function build({ model, store, change }) {
       paper,
       table,
       pro: model.get("pro"),
-      shows: model.get("shows"),
+      shows: facts.paperData ? model.get("shows") : BOTH,
       others: model.get("others"),
       result: model.get("result"),
       found,
@@ -132,6 +121,7 @@ function build({ model, store, change }) {
     pros.show(kinds, now.pro, kinds.map((kind) => now.facts.pro[kind]));
     pros.node.hidden = !tables[now.table].pro;
     shows.show(now.shows);
+    shows.node.hidden = !now.facts.paperData;
     others.show(now.others);
   }
 
@@ -143,7 +133,7 @@ function build({ model, store, change }) {
       if (i < 0) return null;
       const cell = found.cells[i];
       const words = [cell.values, ...cell.hints];
-      return { texts: cellTexts(cell, now.shows), tone: toneOf(cell), name: nameOf(cell), words };
+      return { texts: cellTexts(cell, now.shows), tone: toneOf(cell, !now.facts.paperData), name: nameOf(cell), words };
     };
     grid.draw(/** @type {import("./cell_table.js").Given} */ ({
       label: found.title,
@@ -215,7 +205,9 @@ function build({ model, store, change }) {
       const text = (/** @type {number} */ i) => {
         return i < 0 ? "" : cellTexts(found.cells[i], way).filter(Boolean).join(" | ");
       };
-      const said = (/** @type {Head} */ { name, small }) => [name, small].filter(Boolean).join(", ");
+      const said = (/** @type {Head} */ { name, small, group }) => {
+        return [group ? `${group}: ${name}` : name, small].filter(Boolean).join(", ");
+      };
       const head = [layout.corner, ...layout.columns.map(said)];
       return { head, rows: layout.cells.map((row, i) => [said(layout.rows[i]), ...row.map(text)]) };
     },

@@ -4,6 +4,7 @@ import { askAhead, lacking, pictureGiven, tilesGiven, tilesOf } from "./displaye
 import { button, checkbox, textField } from "./controls.js";
 import { clip, number } from "./format.js";
 import { decide } from "./decisions.js";
+import { divided as over } from "./maps.js";
 import { displayedError, mistakes, wordsOf } from "./mistakes.js";
 import { errorsOf, linesOf, markOf, totalOf, withMark } from "./sharing.js";
 import { gatePanel } from "./gate.js";
@@ -52,6 +53,7 @@ export function thresholdsPanel({ model, change }) {
   let now;
   /** The ends of the scale of map / threshold; a look, no choice: it is not kept. @type {Range} */
   let ratios = RATIOS;
+  let dividing = false; // whether the large picture's map is divided here
 
   const tag = tagging(
     (mark, place) => {
@@ -82,7 +84,7 @@ export function thresholdsPanel({ model, change }) {
   const lined = memo(linesOf);
   const total = memo(totalOf);
   const listed = memo(errorsOf);
-  const divided = memo(ratioOf);
+  const divided = memo(over);
   const costs = memo(costsOf);
   /** @param {Now} given */
   const linesAt = ({ get, threshold, facts, detector }) =>
@@ -149,15 +151,16 @@ export function thresholdsPanel({ model, change }) {
     },
     given(given, shown, drawn) {
       now = given;
-      if (drawn.unit) return drawn; // another panel divides it
       const pixels = pixelLine(now);
       const { level } = pixels;
-      if (!shown.map || !divides(now, pixels)) return { ...drawn, level: level ?? drawn.level, dashed: level };
+      dividing = !drawn.unit && divides(now, pixels);
+      if (drawn.unit) return drawn; // another panel changes the map
+      if (!shown.map || !dividing) return { ...drawn, level: level ?? drawn.level, dashed: level };
       const map = divided(shown.map, /** @type {number} */ (level));
       return { ...drawn, map, limits: ratios, ends: RATIOS, level: 1, dashed: 1, unit: UNIT };
     },
     set(values) {
-      if (!("limits" in values) || !divides(now, pixelLine(now))) return values;
+      if (!("limits" in values) || !dividing) return values;
       const { limits, ...rest } = values;
       ratios = limits ?? RATIOS;
       return rest;
@@ -268,11 +271,6 @@ function lineWords(level, why) {
 /** Whether the map is shown divided by its threshold. @param {Now} now @param {PixelLine} pixels */
 function divides(now, { level }) {
   return Boolean(now.get("relative")) && level !== null && level > 0;
-}
-
-/** @param {Float32Array} map @param {number} level */
-function ratioOf(map, level) {
-  return map.map((value) => value / level);
 }
 
 /**

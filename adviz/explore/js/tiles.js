@@ -3,6 +3,7 @@
 
 import { GRADIENT } from "./colours.js";
 import { h, own, sharp } from "./dom.js";
+import { resized } from "./arrange.js";
 import { clip, number } from "./format.js";
 import { gestures } from "./gestures.js";
 import { lazily, memo } from "./memo.js";
@@ -87,7 +88,7 @@ function painter(canvas) {
     if (truth) {
       context.fillStyle = "#000";
       context.fillRect(0, 0, across, down);
-      show(context, white(truth, rows, columns), box, size, across, down);
+      show(context, white(truth, columns), box, size, across, down);
     }
     if (contour) stroke(context, outlined(contour, rows, columns), box, scale, TRUTH);
     if (map && level !== null) stroke(context, reached(map, rows, columns, level), box, scale, DASHED);
@@ -240,7 +241,7 @@ export function tiles(choose, change, picking = choose) {
   }
 
   /** @param {number} index */
-  function add(index) {
+  function made(index) {
     /** @param {HTMLCanvasElement} canvas */
     const listen = (canvas) => gestures(canvas, {
       size: () => (now ? now.size : null),
@@ -258,16 +259,13 @@ export function tiles(choose, change, picking = choose) {
       },
       hint() {},
     });
-    const tile = oneTile(() => choose && choose(index), listen);
-    shown.push(tile);
-    grid.append(tile.node);
+    return oneTile(() => choose?.(index), listen);
   }
 
   /** @param {TilesGiven} given */
   function draw(given) {
     now = given;
-    while (shown.length > given.tiles.length) shown.pop()?.node.remove();
-    while (shown.length < given.tiles.length) add(shown.length);
+    resized(grid, shown, given.tiles.length, made);
     node.classList.toggle("av-magnified", viewOf(given.zoom, given.size).times > 1);
     shown.forEach((one, i) => one.draw(given.tiles[i], given, choosable(given.tiles[i])));
     point();

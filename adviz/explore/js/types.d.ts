@@ -349,8 +349,8 @@ export interface Panel {
   tools?: HTMLElement;
   /** Draws in so many CSS pixels. Frames wait for the displayed image; null: it is still to come. */
   draw(now: Now, shown: Shown, width: number): void;
-  /** Changes what the large picture is given. */
-  given?(now: Now, shown: Shown, given: PictureGiven): PictureGiven;
+  /** Changes what the large picture is given; null: the former picture stays until what it needs is there. */
+  given?(now: Now, shown: Shown, given: PictureGiven): PictureGiven | null;
   /** Changes what a hand on the large picture sets. */
   set?(values: Values): Values;
   /** As those of `ImageParts`; null: the displayed image is still to come. */

@@ -79,7 +79,7 @@ def evidence(
         raise ValueError(f"k must be 1 or more, got {k}")
     layers = {
         name: float(values[(image, *_cell(pixel, size, values.shape[1:]))])
-        for name, values in _maps(prediction)
+        for name, values in layers_of(prediction).items()
     }
     grid, searched = cell_grid(prediction, size), searched_cells(prediction)
     cell = _cell(pixel, size, grid)
@@ -101,47 +101,6 @@ def evidence(
     return Evidence(
         pixel, cell, grid, box, images[order], boxes, distance[order], order + 1, layers, searched
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Ranked:
-    """How far the neighbours of one cell, or of one image, are.
-
-    `score` is the score as a function of their number.
-
-    Attributes
-    ----------
-    distance: (n,) float, as in `Neighbors`, in the order in which they were found; NaN where not
-        segmented.
-    image: (n,) int, training images.
-    score: (n,) float, the squared distance that counts if only the first 1, 2, .. n are there: the
-        least of retrieved images' (Eq. 3 with kappa = 1), the mean of whole images' (DN2); None
-        where their number does not matter.
-    """
-
-    distance: np.ndarray
-    image: np.ndarray
-    score: np.ndarray | None
-
-
-def ranked(prediction: Prediction, image: int, cell: tuple[int, int] | None) -> Ranked | None:
-    """Return the distances of the neighbours of a cell, or of the image as a whole (None).
-
-    None without neighbours.
-    """
-    name = searched_cells(prediction)
-    found = whole_images(prediction) if cell is None or not name else prediction.neighbors[name]
-    if found is None:
-        return None
-    whole = found.grid == (1, 1)
-    at = (image, *((0, 0) if whole or cell is None else cell))
-    distance = found.distance[at]
-    score = None
-    if whole:
-        score = np.cumsum(distance) / np.arange(1, len(distance) + 1)
-    elif found.order == "retrieval":
-        score = np.minimum.accumulate(distance)
-    return Ranked(distance, found.image[at], score)
 
 
 def count_of(prediction: Prediction, *, cells: bool) -> int:
@@ -188,7 +147,7 @@ def cell_grid(prediction: Prediction, size: tuple[int, int]) -> tuple[int, int]:
     Without neighbours, those of its finest map.
     """
     searched = searched_cells(prediction)
-    shapes = [values.shape[1:] for _, values in _maps(prediction)]
+    shapes = [values.shape[1:] for values in layers_of(prediction).values()]
     rows, columns = (
         prediction.neighbors[searched].distance.shape[1:3]
         if searched
@@ -216,12 +175,11 @@ def whole_images(prediction: Prediction) -> Neighbors | None:
     return found if found is not None and found.grid == (1, 1) else None
 
 
-def _maps(prediction: Prediction) -> list[tuple[str, np.ndarray]]:
-    return [
-        (name, values)
-        for name, values in prediction.layer_maps.items()
-        if values.shape[1:] != (1, 1)
-    ]
+def layers_of(prediction: Prediction) -> dict[str, np.ndarray]:
+    """Return the layers' maps, (N, h, w) each, without those of a single value."""
+    return {
+        name: values for name, values in prediction.layer_maps.items() if values.shape[1:] != (1, 1)
+    }
 
 
 def _cell(pixel: tuple[int, int], size: tuple[int, int], grid: tuple[int, ...]) -> tuple[int, int]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
+import traitlets
 from traitlets import Dict, TraitError, Unicode
 
 from adviz._support import got
@@ -41,6 +42,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
     KINDS: tuple[str, ...] = ()
     # kind of a part -> what is said while it is made; others take no time worth a word
     LABELS: ClassVar[Mapping[str, str]] = {}
+    # trait -> function of the explorer that returns what it can be; subclasses add to it
+    ONE_OF: ClassVar[Mapping[str, Callable[[Any], Sequence[Any]]]] = {}
     # attributes that are no state; all others would be misspelt
     OWN: ClassVar[frozenset[str]] = frozenset({"source", "links"})
 
@@ -68,6 +71,9 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.links: list[tuple[Explorer, Explorer, str]] = []
         self._answering = threading.Lock()
         self._tasks = Tasks(self._tell)
+        every = [vars(one).get("ONE_OF", {}) for one in reversed(type(self).__mro__)]
+        self._allowed = {name: found for each in every for name, found in each.items()}
+        self._register_validator(Explorer._check_choice, tuple(self._allowed))
         for name, value in state.items():  # first: defaults of other traits follow from them
             setattr(self, name, value)
         super().__init__(options=dict(options or {}), facts=source.facts)
@@ -108,11 +114,26 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
                 setattr(self, name, value)
             raise
 
+    def _check_choice(self, proposal: Any) -> Any:
+        name = proposal["trait"].name
+        return self._one_of(name, proposal["value"], self._allowed[name](self))
+
     @staticmethod
-    def _one_of(name: str, value: str, allowed: Sequence[str]) -> str:
+    def _one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
         if value not in allowed:
-            raise TraitError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+            names = ", ".join(map(str, allowed))
+            raise TraitError(f"{name} must be one of {names}, got {value!r}")
         return value
+
+    @traitlets.validate("zoom", "closeup")
+    def _check_zoom(self, proposal: Any) -> list[float]:
+        zoom = list(proposal["value"])
+        if zoom and not (len(zoom) == 3 and zoom[2] >= 1):
+            raise TraitError(
+                f"{proposal['trait'].name} must be [] or [row, column, magnification of 1 or "
+                f"more], of a plane [x, y, magnification], got {zoom}"
+            )
+        return zoom
 
     # parts
 

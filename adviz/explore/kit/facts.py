@@ -11,8 +11,8 @@ import numpy as np
 
 from adviz.data import UNLABELLED, Category, Split
 from adviz.explore.kit.error_tags import score_is_peak
-from adviz.explore.kit.evidence import cell_grid, searched_cells, whole_images
-from adviz.explore.kit.found import layers_of, root_of
+from adviz.explore.kit.evidence import cell_grid, layers_of, searched_cells, whole_images
+from adviz.explore.kit.found import root_of
 from adviz.explore.kit.outcomes import first_threshold, full_recall
 from adviz.explore.kit.parts import Facts
 from adviz.prediction import Prediction

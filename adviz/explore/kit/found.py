@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from adviz.core import maps
-from adviz.explore.kit.evidence import SAME, searched_cells, whole_images
+from adviz.explore.kit.evidence import SAME, layers_of, searched_cells, whole_images
 from adviz.explore.kit.packing import Part
 from adviz.prediction import Prediction
 
@@ -19,13 +19,6 @@ STEPS = 65535  # between the ends of a map that is sent
 # What float16 may change: of a distance, and of the largest of an image
 HALF = 1e-3
 FAINT = 1e-5
-
-
-def layers_of(prediction: Prediction) -> dict[str, np.ndarray]:
-    """Return the layers' maps, (N, h, w) each, without those of a single value."""
-    return {
-        name: values for name, values in prediction.layer_maps.items() if values.shape[1:] != (1, 1)
-    }
 
 
 def root_of(prediction: Prediction) -> bool | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 import traitlets
 from traitlets import Bool, Dict, Float, Int, List, TraitError, Unicode
 
+from adviz.data import Split
 from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.packing import part_key
 from adviz.explore.kit.source import Source
@@ -61,6 +62,14 @@ class ImageExplorer(Explorer):
         "pixels": "the threshold of the pixels",
         "areas": "defect pixels",
     }
+    ONE_OF: ClassVar[Mapping[str, Callable[[Any], Sequence[Any]]]] = {
+        "category": lambda self: list(self.source.categories),
+        "detector": lambda self: list(self.source.predictions[self.category]),
+        "defect": lambda self: [EVERYTHING, *dict.fromkeys(self._test.defects)],
+        "only": lambda _: ONLY,
+        "order": lambda self: self.ORDERS,
+        "shown_as": lambda _: SHOWN_AS,
+    }
     source: Source
 
     category = Unicode().tag(sync=True)
@@ -98,38 +107,46 @@ class ImageExplorer(Explorer):
 
         Settable; `thresholds` holds those that were set. NaN: none was, and none can be told.
         """
-        chosen = self.thresholds.get(self._threshold_key)
-        return float(self._first_threshold() if chosen is None else chosen)
+        return self._threshold_of(self.category, self.detector)
 
     @threshold.setter
     def threshold(self, score: float) -> None:
-        self.thresholds = {**self.thresholds, self._threshold_key: float(score)}
+        key = self._threshold_key(self.category, self.detector)
+        self.thresholds = {**self.thresholds, key: float(score)}
 
-    @property
-    def _threshold_key(self) -> str:
-        return self._key
+    def _threshold_of(self, category: str, detector: str) -> float:
+        """Return a person's choice, or where to start."""
+        chosen = self.thresholds.get(self._threshold_key(category, detector))
+        return float(self._first_threshold(category, detector) if chosen is None else chosen)
+
+    def _threshold_key(self, category: str, detector: str) -> str:
+        return f"{category}/{detector}"
+
+    def _first_threshold(self, category: str, detector: str) -> float:
+        """Return a threshold to begin with; NaN where one unlabelled image tells none."""
+        threshold = self._facts_of(category, detector)["threshold"]
+        return math.nan if threshold is None else float(threshold)
 
     @property
     def _key(self) -> str:
         return f"{self.category}/{self.detector}"
 
-    def _first_threshold(self) -> float:
-        threshold = self._detector_facts["threshold"]
-        return math.nan if threshold is None else float(threshold)
-
     @property
-    def _category_facts(self) -> dict[str, Any]:
-        return dict(self.source.facts["categories"][self.category])
+    def _test(self) -> Split:
+        return self.source.categories[self.category].test
 
-    @property
-    def _detector_facts(self) -> dict[str, Any]:
-        self.prediction  # noqa: B018  (says so where it is still to be computed)
-        return dict(self._category_facts["detectors"][self.detector])
+    def _facts_of(self, category: str, detector: str) -> dict[str, Any]:
+        self.source.prediction(category, detector)  # says so where it is still to be computed
+        return dict(self.source.facts["categories"][category]["detectors"][detector])
 
     @property
     def _map_limits(self) -> tuple[float, float] | None:
-        """Ends of the displayed maps' colours: those chosen, else those that they all share."""
-        ends = self.limits.get(self._key) or self._detector_facts["limits"]
+        return self._limits_of(self.category, self.detector)
+
+    def _limits_of(self, category: str, detector: str) -> tuple[float, float] | None:
+        """Return the ends of maps' colours: those chosen, else those that they all share."""
+        chosen = self.limits.get(f"{category}/{detector}")
+        ends = chosen or self._facts_of(category, detector)["limits"]
         return None if ends is None else (ends[0], ends[1])
 
     @property
@@ -142,35 +159,9 @@ class ImageExplorer(Explorer):
         """
         return self.source.prediction(self.category, self.detector)
 
-    @traitlets.validate("category")
-    def _check_category(self, proposal: Any) -> str:
-        return self._one_of("category", proposal["value"], list(self.source.categories))
-
-    @traitlets.validate("detector")
-    def _check_detector(self, proposal: Any) -> str:
-        names = list(self.source.predictions[self.category])
-        return self._one_of("detector", proposal["value"], names)
-
-    @traitlets.validate("defect")
-    def _check_defect(self, proposal: Any) -> str:
-        defects = dict.fromkeys(self.source.categories[self.category].test.defects)
-        return self._one_of("defect", proposal["value"], [EVERYTHING, *defects])
-
-    @traitlets.validate("only")
-    def _check_only(self, proposal: Any) -> str:
-        return self._one_of("only", proposal["value"], ONLY)
-
-    @traitlets.validate("order")
-    def _check_order(self, proposal: Any) -> str:
-        return self._one_of("order", proposal["value"], self.ORDERS)
-
-    @traitlets.validate("shown_as")
-    def _check_shown_as(self, proposal: Any) -> str:
-        return self._one_of("shown_as", proposal["value"], SHOWN_AS)
-
     @traitlets.validate("image")
     def _check_image(self, proposal: Any) -> int:
-        count = len(self.source.categories[self.category].test)
+        count = len(self._test)
         if not 0 <= proposal["value"] < count:
             raise TraitError(f"image must be between 0 and {count - 1}, got {proposal['value']}")
         return int(proposal["value"])
@@ -178,7 +169,7 @@ class ImageExplorer(Explorer):
     @traitlets.validate("picked")
     def _check_picked(self, proposal: Any) -> list[int]:
         picked = list(proposal["value"])
-        size = self.source.categories[self.category].test.image_size
+        size = self._test.image_size
         inside = len(picked) == 2 and 0 <= picked[0] < size[0] and 0 <= picked[1] < size[1]
         if picked and not inside:
             raise TraitError(
@@ -186,15 +177,6 @@ class ImageExplorer(Explorer):
                 f"got {picked}"
             )
         return picked
-
-    @traitlets.validate("zoom")
-    def _check_zoom(self, proposal: Any) -> list[float]:
-        zoom = list(proposal["value"])
-        if zoom and not (len(zoom) == 3 and zoom[2] >= 1):
-            raise TraitError(
-                f"zoom must be [] or [row, column, magnification of 1 or more], got {zoom}"
-            )
-        return zoom
 
     @traitlets.validate("thresholds")
     def _check_thresholds(self, proposal: Any) -> dict[str, float]:
@@ -213,7 +195,7 @@ class ImageExplorer(Explorer):
     @traitlets.observe("category")
     def _enter_category(self, _change: Any) -> None:
         """Keep what the new category has, and begin elsewhere for the rest."""
-        test = self.source.categories[self.category].test
+        test = self._test
         detectors = list(self.source.predictions[self.category])
         if self.detector not in detectors:
             self.detector = detectors[0]

@@ -53,19 +53,6 @@ class Outcome:
         errors = self.false_positives + self.false_negatives
         return _ratio(2 * self.true_positives, 2 * self.true_positives + errors)
 
-    def __add__(self, other: Outcome) -> Outcome:
-        """Add the counts of two splits; the threshold is NaN where theirs differ."""
-        threshold = self.threshold if self.threshold == other.threshold else float("nan")
-        return Outcome(
-            threshold,
-            self.true_positives + other.true_positives,
-            self.false_negatives + other.false_negatives,
-            self.false_positives + other.false_positives,
-            self.true_negatives + other.true_negatives,
-            self.unlabelled_flagged + other.unlabelled_flagged,
-            self.unlabelled_passed + other.unlabelled_passed,
-        )
-
 
 def outcome(scores: np.ndarray, labels: np.ndarray, threshold: float) -> Outcome:
     """Count the right and wrong predictions of a threshold.

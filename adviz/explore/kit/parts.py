@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from adviz.explore.kit.packing import Part, bytes_of
+from adviz.explore.kit.packing import Part, bytes_of, names_of
 
 HELD = 256_000_000  # bytes of parts in memory
 
@@ -75,10 +75,8 @@ class Parts(ABC):
         """
         return False
 
-    @abstractmethod
     def keys(
         self,
-        categories: Collection[str] | None = None,
         *,
         kinds: Collection[str] | None = None,
         images: Images = None,
@@ -89,11 +87,19 @@ class Parts(ABC):
 
         Parameters
         ----------
-        categories, kinds: names of those that are wanted; None = all.
+        kinds: of parts that are wanted; None = all.
         images: indices of test images, of each category or by its name; None = all.
         k: neighbours of a patch or an image that are kept; None = all.
         photos: whether the files' own pixels are wanted, which take most of the space.
         """
+        for key in dict.fromkeys(self._keys(images, k)):  # each once
+            kind = names_of(key)[0]
+            if (photos or kind != "photo") and (kinds is None or kind in kinds):
+                yield key
+
+    @abstractmethod
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
+        """Yield the keys of all parts; `images` and `k` as for `keys`."""
 
     def image_counts(self) -> list[int]:
         """Return how many test images each category has; none where there are no such images."""
@@ -101,6 +107,14 @@ class Parts(ABC):
 
     def compute_all(self) -> None:  # noqa: B027  (most have nothing that is still to be computed)
         """Compute what was given as functions."""
+
+
+def wanted(images: Images, category: str, count: int) -> list[int]:
+    """Return those of a category's `count` test images that are wanted."""
+    if isinstance(images, Mapping):
+        images = images.get(category)
+    every = range(count)
+    return list(every) if images is None else [image for image in images if image in every]
 
 
 class Held:

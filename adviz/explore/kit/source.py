@@ -21,7 +21,7 @@ from adviz.explore.kit.evidence import searched_cells, whole_images
 from adviz.explore.kit.facts import category_facts, detector_facts, number_or_none
 from adviz.explore.kit.found import SIGMA, found_part
 from adviz.explore.kit.packing import Part, jpeg, names_of, part_key
-from adviz.explore.kit.parts import Facts, Images, Parts
+from adviz.explore.kit.parts import Facts, Images, Parts, wanted
 from adviz.explore.kit.regions import region_part
 from adviz.explore.kit.truth import Truth, truth_of
 from adviz.prediction import Prediction
@@ -297,43 +297,10 @@ class Source(Parts):
         """
         return names_of(key)[0] not in self._quick and key not in self._held
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
-        """Yield the keys of all parts that hold anything and that a page may show.
-
-        What has not been computed is left out, and so are training images that are no neighbours.
-
-        Parameters
-        ----------
-        categories, kinds: names of those that are wanted; None = all.
-        images: indices of test images, of each category or by its name; None = all.
-        k: neighbours of a patch or an image that are kept; None = all.
-        photos: whether the files' own pixels are wanted, which take most of the space.
-        """
-        for category in self.categories if categories is None else categories:
-            _one_of(self.categories, category, "category")
-            chosen = self._chosen(category, images)
-            for key in self._keys_of(category, chosen, k):
-                kind = names_of(key)[0]
-                if kind == "photo" and not photos:
-                    continue
-                if kinds is None or kind in kinds:
-                    yield key
-
-    def _chosen(self, category: str, images: Images) -> list[int]:
-        count = len(self.categories[category].test)
-        if isinstance(images, Mapping):
-            images = images.get(category)
-        if images is None:
-            return list(range(count))
-        return [index for index in images if 0 <= index < count]
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
+        """Yield the keys of what has been computed, and of training images that are neighbours."""
+        for category, one in self.categories.items():
+            yield from self._keys_of(category, wanted(images, category, len(one.test)), k)
 
     def _keys_of(self, category: str, images: Sequence[int], k: int | None) -> Iterator[str]:
         one = self.categories[category]

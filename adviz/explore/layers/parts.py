@@ -134,7 +134,7 @@ def keys(source: Source, chosen: Mapping[str, Any], images: Sequence[int] | None
 
 
 def _stored(names: list[str], own: Mix | None, chosen: Mapping[str, Any]) -> Iterator[Mix]:
-    """Yield the mixes whose metrics a page holds, as `storedIn` of layers_panel.js."""
+    """Yield the mixes whose metrics a page holds: the presets, and what was chosen."""
     yield chosen_mix(names, own, chosen)
     for layers in ((), *presets(names).values()):
         for choices in (NOTHING, chosen):

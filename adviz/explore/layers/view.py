@@ -106,8 +106,8 @@ class LayersView(ImageExplorer):
         source = Source.of(named, found)  # which the explorer gets as well
         parts.add_to(source)
         super().__init__(named, found)
-        self.observe(self._measure, ["category", "detector", *CHOICES])
-        self._measure()
+        self.observe(self._measure_fusion, ["category", "detector", *CHOICES])
+        self._measure_fusion()
 
     @traitlets.validate("layers")
     def _check_layers(self, proposal: Any) -> list[str]:
@@ -251,7 +251,7 @@ class LayersView(ImageExplorer):
             self._stop_others(asked)
         super()._answer(widget, message, buffers)
 
-    def _measure(self, _change: Any = None) -> None:
+    def _measure_fusion(self, _change: Any = None) -> None:
         """Compute the metrics that are missing, those of the displayed category first."""
         keys: list[str] = []
         there = self.source.missing(self.category, self.detector) is None
@@ -268,19 +268,26 @@ class LayersView(ImageExplorer):
         self._tasks.stop(lambda key: _fusion_of(key) not in {None, *wanted})
 
     def _computed(self, category: str, detector: str, prediction: Any) -> None:
+        super()._computed(category, detector, self._with_layers(detector, prediction))
+        if (category, detector) == (self.category, self.detector):
+            self._measure_fusion()
+
+    def _with_layers(self, detector: str, prediction: Any) -> Any:
+        """Return what was computed as a prediction, and refuse one without layers' maps."""
         prediction = as_one(prediction)
         if isinstance(prediction, Prediction):
             maps_of(detector, prediction)
-        super()._computed(category, detector, prediction)
-        if (category, detector) == (self.category, self.detector):
-            self._measure()
+        return prediction
 
     def _first_parts(self) -> list[str]:
-        keys = super()._first_parts()
-        if self.source.missing(self.category, self.detector) is None:
-            place = self.category, self.detector
-            keys += [part_key("ways", *place), part_key("layers", *place, self.image)]
-        return keys
+        return [*super()._first_parts(), *self._first_layers()]
+
+    def _first_layers(self) -> list[str]:
+        """Return the keys of the parts that the first mix needs."""
+        place = self.category, self.detector
+        if self.source.missing(*place) is not None:
+            return []
+        return [part_key("ways", *place), part_key("layers", *place, self.image)]
 
     def export_keys(
         self,
@@ -316,13 +323,13 @@ class LayersView(ImageExplorer):
             self._own_map,
             layer_limits=limits if self.own_scale else tuple(part["shared"]),
             limits=self._map_limits or (0, 1),
-            title="" if own else f"fused: {self._words}",
+            title="" if own else f"fused: {self._mix_words}",
             other=None if own else self.mixed,
             other_limits=None if own else other_limits,
         )
 
     @property
-    def _words(self) -> str:
+    def _mix_words(self) -> str:
         mix = self.mix
         words = [" + ".join(mix.layers), mix.join, *(["root"] if mix.root else [])]
         return ", ".join([*words, f"sigma {mix.sigma:g}"])

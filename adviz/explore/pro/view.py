@@ -70,6 +70,10 @@ class ProView(ImageExplorer):
     MODULE = "pro.js"
     KINDS = (*ImageExplorer.KINDS, "regions")
     LABELS: ClassVar[Mapping[str, str]] = {**ImageExplorer.LABELS, "regions": "PRO"}
+    ONE_OF: ClassVar[Mapping[str, Any]] = {
+        "connectivity": lambda _: CONNECTIVITIES,
+        "region_order": lambda _: REGION_ORDERS,
+    }
     # a region goes to its image: what is set after it has the last word
     STATE = (
         "category", "detector", "connectivity", "region",
@@ -100,16 +104,6 @@ class ProView(ImageExplorer):
             )
         return float(LIMITS[nearest(LIMITS, proposal["value"])])
 
-    @traitlets.validate("connectivity")
-    def _check_connectivity(self, proposal: Any) -> int:
-        if proposal["value"] not in CONNECTIVITIES:
-            raise TraitError(f"connectivity must be one of 8, 4, got {proposal['value']!r}")
-        return int(proposal["value"])
-
-    @traitlets.validate("region_order")
-    def _check_region_order(self, proposal: Any) -> str:
-        return self._one_of("region_order", proposal["value"], REGION_ORDERS)
-
     @traitlets.validate("region")
     def _check_region(self, proposal: Any) -> int:
         number = int(proposal["value"])
@@ -126,7 +120,7 @@ class ProView(ImageExplorer):
         if not self.region or self._property_lock:
             return
         image = int(self._measured["image"][self.region - 1])
-        defect = self.source.categories[self.category].test.defects[image]
+        defect = self._test.defects[image]
         if self.defect not in (EVERYTHING, defect):
             self.defect = EVERYTHING
         self.only = EVERYTHING
@@ -145,7 +139,7 @@ class ProView(ImageExplorer):
 
     def _impossible(self) -> str:
         """Return why there is no PRO of this category and detector, or the empty string."""
-        split = self.source.categories[self.category].test
+        split = self._test
         if self.prediction.anomaly_map is None:
             return f"{self.detector} has no maps: there is no PRO."
         if not (split.labels == ANOMALOUS).any():
@@ -189,7 +183,7 @@ class ProView(ImageExplorer):
         found = self._measured
         if "image" not in found:
             return []
-        split = self.source.categories[self.category].test
+        split = self._test
         integral = found["integrals"][:, nearest(LIMITS, self.limit)]
         overlap = _overlaps(found)[:, nearest(RATES, self.fpr)]
         area = found["area"]

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adviz.data import size_text
-from adviz.explore.tables.layout import PENDING
+from adviz.explore.tables.shown import PENDING
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment, ExperimentResult
@@ -102,10 +102,8 @@ class Describer:
         if cell.note:
             sign = "* " if one.uncertain else ""
             words.append(f"{sign}The printed value: {cell.note}")
-        if cell.experiments and not table.setting.uses_paper_data:
-            words.append(
-                "These are other data than the paper's: there is no printed value to compare with."
-            )
+        if cell.data:
+            words.append(f"These are {cell.data}: no printed value can be compared with them.")
         stored_metric = table.stored_metric(cell.metric)
         why = {result.reasons.get(stored_metric) for result in one.results}
         return words + [f"Undefined: {text}" for text in sorted(filter(None, why))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from adviz.explore.kit.packing import Part, names_of, part_key
 from adviz.explore.kit.parts import Facts, Images, Parts
 from adviz.explore.tables.cells import Describer
-from adviz.explore.tables.layout import SHOWS, Layout, laid_out, legend
+from adviz.explore.tables.shown import SHOWS, legend
 from adviz.explore.tables.waiting import Waiting
 from adviz.metrics import PRO_DEFINITIONS
 from adviz.tables import values
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment, ExperimentResult
-    from adviz.tables import Book, Comparison
+    from adviz.tables import Book, Comparison, Layout
 
 OWN = "own"  # PRO as the paper's own code has it
 PAPERS = {"spade": "SPADE", "patchcore": "PatchCore", "rd": "Reverse distillation"}
@@ -46,6 +47,8 @@ class BookSource(Parts):
         self.waiting = Waiting()
         self._version = 0
         self._stopped = False
+        # (paper, table, PRO) -> the table as it was last made
+        self._made: dict[tuple[str, ...], dict[str, Any]] = {}
 
     @property
     def facts(self) -> Facts:
@@ -55,6 +58,7 @@ class BookSource(Parts):
             "papers": self._papers,
             "pro": PRO,
             "folder": str(self.book.folder),
+            "paperData": self.book.setting.uses_paper_data,
             "version": self._version,
             "stopped": self._stopped,
         }
@@ -94,6 +98,17 @@ class BookSource(Parts):
         measured = self._papers[paper]["tables"][table]["pro"]
         return part_key("table", paper, table, pro if measured else OWN, self._version)
 
+    def slow(self, key: str) -> bool:
+        """Return whether a table's results are still to be read."""
+        kind, *names = names_of(key)
+        return kind == "table" and all(made[:2] != tuple(names[:2]) for made in self._made)
+
+    def changed(self, paper: str, table: str, pro: str) -> bool:
+        """Return whether a table is no longer what was made of it last."""
+        _, *names, _ = names_of(self.key(paper, table, pro))
+        made = self._made.get(tuple(names))
+        return made is not None and made != self.described(self.comparison(*names))
+
     def comparison(self, paper: str, table: str, pro: str) -> Comparison:
         """Return a table, with what is on disk now."""
         return self.book.table(paper, table, pro=None if pro == OWN else pro)
@@ -105,8 +120,12 @@ class BookSource(Parts):
     def _make(self, key: str) -> Part:
         kind, *names = names_of(key)
         if kind == "table":
-            paper, table, pro, _ = names
-            return {"table": self.described(self.comparison(paper, table, pro))}
+            *place, _ = names
+            first = all(made[0] != place[0] for made in self._made)
+            made = self._made[tuple(place)] = self.described(self.comparison(*place))
+            if first:  # the others of the paper then come at once
+                threading.Thread(target=self.book.read, args=place[:1], daemon=True).start()
+            return {"table": made}
         if kind == "result":
             result = self.book.result(self._experiments[names[0]])
             if result is None:
@@ -119,15 +138,7 @@ class BookSource(Parts):
         every = (one for paper in PAPERS for one in self.book.experiments(paper))
         return {one.key: one for one in every}
 
-    def keys(
-        self,
-        categories: Collection[str] | None = None,
-        *,
-        kinds: Collection[str] | None = None,
-        images: Images = None,
-        k: int | None = None,
-        photos: bool = False,
-    ) -> Iterator[str]:
+    def _keys(self, images: Images, k: int | None) -> Iterator[str]:
         """Yield the keys of all tables, by every definition of PRO, and of all results."""
         for paper, facts in self._papers.items():
             for table, one in facts["tables"].items():
@@ -140,7 +151,7 @@ class BookSource(Parts):
     def described(self, comparison: Comparison) -> dict[str, Any]:
         """Return a table as plain data."""
         describer = Describer(self.book, comparison, self.waiting)
-        layouts = {others: laid_out(comparison, others=others) for others in (True, False)}
+        layouts = {others: comparison.layout(others=others) for others in (True, False)}
         places = {id(one): place for place, one in cells_of(layouts[True]).items()}
         cells = [describer.cell(one, *places[id(one)]) for one in comparison.filled]
         numbers = {id(one): number for number, one in enumerate(comparison.filled)}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import traitlets
@@ -14,13 +13,13 @@ from traitlets import Bool, List, TraitError, Unicode
 from adviz import plots
 from adviz.explore.kit.explorer import Explorer
 from adviz.explore.kit.tasks import Stopped, Task
-from adviz.explore.tables.layout import BOTH, SHOWS, Layout, Place, laid_out, texts_of
+from adviz.explore.tables.shown import BOTH, SHOWS, texts_of
 from adviz.explore.tables.source import OWN, PAPERS, PRO, BookSource, cells_of
 from adviz.plots import StaticFigure
 
 if TYPE_CHECKING:
     from adviz.sweep import Experiment
-    from adviz.tables import Book, Comparison, FilledCell
+    from adviz.tables import Book, Comparison, FilledCell, Layout
 
 RUNS = ("cell", "line", "all")
 
@@ -56,7 +55,8 @@ class TablesView(Explorer):
     paper: "spade", "patchcore" or "rd".
     table: as the paper numbers it: "1", "S1", or "text" for numbers in the text.
     pro: what PRO is: "global", "global-200", "per-image", or "own", as in the code of the paper.
-    shows: what stands in a cell: "printed | ours", "ours" or "delta".
+    shows: what stands in a cell: "printed | ours", "ours" or "delta"; without the paper's data
+        printed values and ours stand in cells of their own, whatever it is.
     others: whether methods that are not ours are shown as well, as they are printed.
     cell: [line, place] of a cell, such as ["PatchCore, coreset=1%", "bottle"]; [] = the first of
         ours.
@@ -66,6 +66,14 @@ class TablesView(Explorer):
     MODULE = "tables.js"
     STATE = ("paper", "table", "pro", "shows", "others", "cell", "result")
     KINDS = ("table", "result")
+    LABELS: ClassVar[Mapping[str, str]] = {"table": "a table from stored results"}
+    ONE_OF: ClassVar[Mapping[str, Any]] = {
+        "paper": lambda _: PAPERS,
+        "table": lambda self: self.source.table_names(self.paper),
+        "pro": lambda _: PRO,
+        "shows": lambda _: SHOWS,
+        "result": lambda self: ["", *(one.key for one in self._filled.cell.experiments)],
+    }
     source: BookSource
 
     paper = Unicode().tag(sync=True)
@@ -79,27 +87,10 @@ class TablesView(Explorer):
     def __init__(self, book: Book) -> None:
         paper = next(iter(PAPERS))
         source = BookSource(book)
-        self._shown: Any = None
-        super().__init__(source, {"paper": paper, "others": book.setting.uses_paper_data})
+        super().__init__(source, {"paper": paper})
         self.observe(self._look_again, ["paper", "table", "pro", "shows", "others"])
 
     # state
-
-    @traitlets.validate("paper")
-    def _check_paper(self, proposal: Any) -> str:
-        return self._one_of("paper", proposal["value"], list(PAPERS))
-
-    @traitlets.validate("table")
-    def _check_table(self, proposal: Any) -> str:
-        return self._one_of("table", proposal["value"], self.source.table_names(self.paper))
-
-    @traitlets.validate("pro")
-    def _check_pro(self, proposal: Any) -> str:
-        return self._one_of("pro", proposal["value"], list(PRO))
-
-    @traitlets.validate("shows")
-    def _check_shows(self, proposal: Any) -> str:
-        return self._one_of("shows", proposal["value"], SHOWS)
 
     @traitlets.validate("cell")
     def _check_cell(self, proposal: Any) -> list[str]:
@@ -108,20 +99,13 @@ class TablesView(Explorer):
             raise TraitError(f"cell must be [] or one of {self.places}, got {cell!r}")
         return cell
 
-    @traitlets.validate("result")
-    def _check_result(self, proposal: Any) -> str:
-        known = [experiment.key for experiment in self._filled.cell.experiments]
-        return self._one_of("result", proposal["value"], ["", *known])
-
     @traitlets.observe("paper")
     def _enter_paper(self, _change: Any) -> None:
-        """Begin at the first table; the results of the others are read meanwhile."""
+        """Begin at the first table."""
         names = self.source.table_names(self.paper)
         # _property_lock: the browser sets both itself
         if self.table not in names or not self._property_lock:
             self.table = names[0]
-        read = partial(self.source.book.read, self.paper)
-        threading.Thread(target=read, daemon=True).start()
 
     @traitlets.observe("paper", "table", "others")
     def _forget_cell(self, _change: Any) -> None:
@@ -131,18 +115,16 @@ class TablesView(Explorer):
 
     @traitlets.observe("paper", "table", "cell")
     def _forget_result(self, _change: Any) -> None:
-        known = {one.key for one in self._filled.cell.experiments} if self.table else set()
-        if self.result not in known:
-            self.result = ""
+        """Keep the result where the new cell has it."""
+        if self.result and self.table:
+            known = {one.key for one in self._filled.cell.experiments}
+            self.result = self.result if self.result in known else ""
 
     def _look_again(self, _change: Any = None) -> None:
         """Show what was done elsewhere, too."""
         self.error = ""
-        described = self.source.described(self.comparison)
-        new = self._shown not in (None, described)
-        if new or self.facts["stopped"]:
+        if self.facts["stopped"] or self.source.changed(self.paper, self.table, self.pro):
             self.facts = self.source.learned()
-        self._shown = described
 
     # what follows from it
 
@@ -152,12 +134,12 @@ class TablesView(Explorer):
         return self.source.comparison(self.paper, self.table, self.pro)
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[tuple[str, str]]:
         """(line, place) of every cell that is displayed."""
         return list(self._cells)
 
     @property
-    def displayed_cell(self) -> Place:
+    def displayed_cell(self) -> tuple[str, str]:
         """(line, place) of the cell whose detail is displayed."""
         cells = self._cells
         chosen = tuple(self.cell)
@@ -189,11 +171,11 @@ class TablesView(Explorer):
     def _layouts(self) -> tuple[Layout, Layout]:
         """The layout of all methods, and of those that are displayed."""
         comparison = self.comparison
-        every = laid_out(comparison)
-        return every, every if self.others else laid_out(comparison, others=False)
+        every = comparison.layout()
+        return every, every if self.others else comparison.layout(others=False)
 
     @property
-    def _cells(self) -> dict[Place, FilledCell]:
+    def _cells(self) -> dict[tuple[str, str], FilledCell]:
         every, shown = self._layouts
         there = {id(one) for row in shown.cells for one in row}
         return {place: one for place, one in cells_of(every).items() if id(one) in there}
@@ -284,19 +266,27 @@ class TablesView(Explorer):
         described = self.source.described(self.comparison)
         drawn = described["layouts"]["all" if self.others else "ours"]
         cells = described["cells"]
+        shows = self.shows if self.source.book.setting.uses_paper_data else BOTH
         between = "\n" if drawn["stacked"] else " | "
-        texts = []
-        for row in drawn["cells"]:
-            pairs = [texts_of(cells[one], self.shows) if one >= 0 else () for one in row]
-            texts.append([between.join(filter(None, pair)) for pair in pairs])
-        muted = [[one >= 0 and cells[one]["theirs"] for one in row] for row in drawn["cells"]]
         layout = self._layouts[1]
+        heads, texts, muted = [], [], []
+        group = ""
+        for head, row in zip(layout.rows, drawn["cells"], strict=True):
+            if head.group != group:  # a line of its own says which group follows
+                group = head.group
+                heads.append(group)
+                texts.append([""] * len(row))
+                muted.append([False] * len(row))
+            pairs = [texts_of(cells[one], shows) if one >= 0 else () for one in row]
+            heads.append(head.text)
+            texts.append([between.join(filter(None, pair)) for pair in pairs])
+            muted.append([one >= 0 and cells[one]["theirs"] for one in row])
         return plots.table_figure(
-            [head.text for head in layout.rows],
-            [head.text for head in layout.columns],
+            heads,
+            [f"{head.group} {head.text}".strip() for head in layout.columns],
             texts,
             np.array(muted),
             corner=layout.corner,
             title=described["title"],
-            legend=drawn["legend"][self.shows],
+            legend=drawn["legend"][shows],
         )

@@ -162,29 +162,13 @@ class ThresholdsView(ImageExplorer):
 
     # the threshold
 
-    @property
-    def _threshold_key(self) -> str:
-        return f"{ALL}/{self.detector}" if self.pooled else self._key
+    def _threshold_key(self, category: str, detector: str) -> str:
+        return f"{ALL if self.pooled else category}/{detector}"
 
-    def _first_threshold(self) -> float:
-        return self._start(self.category, self.detector)
-
-    def _line(self, category: str, detector: str) -> float:
-        """Return a category's threshold: a person's choice, or where to start."""
-        key = f"{ALL if self.pooled else category}/{detector}"
-        chosen = self.thresholds.get(key)
-        return self._start(category, detector) if chosen is None else float(chosen)
-
-    def _start(self, category: str, detector: str) -> float:
-        """Return a threshold to begin with; NaN where one unlabelled image tells none."""
+    def _first_threshold(self, category: str, detector: str) -> float:
         if self.pooled:
             return outcomes.first_threshold(*self._sharing(category, detector))[0]
-        self.source.prediction(category, detector)  # says so where it is still to be computed
-        threshold = self._facts(category, detector)["threshold"]
-        return float("nan") if threshold is None else float(threshold)
-
-    def _facts(self, category: str, detector: str) -> dict[str, Any]:
-        return dict(self.source.facts["categories"][category]["detectors"][detector])
+        return super()._first_threshold(category, detector)
 
     def _judged(self, category: str, detector: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores and labels of a category's images."""
@@ -230,7 +214,7 @@ class ThresholdsView(ImageExplorer):
         """
         kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
         for category in self._known(self.detector):
-            line = self._line(category, self.detector)
+            line = self._threshold_of(category, self.detector)
             wrong = outcomes.wrong(*self._judged(category, self.detector), line)
             for kind, images in zip(KINDS, wrong, strict=True):
                 kinds[kind] += [
@@ -294,7 +278,7 @@ class ThresholdsView(ImageExplorer):
         if self.detector not in self._seconds:
             return None
         areas = None
-        if self.source.categories[self.category].test.has_masks:
+        if self._test.has_masks:
             areas = self.part(part_key("areas", self.category))["pixels"]
         return gating(*self._judged(self.category, self.detector), areas)
 
@@ -438,7 +422,7 @@ class ThresholdsView(ImageExplorer):
         tags = []
         marks = self._all_marks()
         for (detector, category, image), (tag, note) in marks.items():
-            line = self._line(category, detector)
+            line = self._threshold_of(category, detector)
             tags.append(Tag(detector, category, image, line, tag, False, note))
         for error in self.errors:
             place = self.detector, error["category"], error["id"]
@@ -502,7 +486,7 @@ class ThresholdsView(ImageExplorer):
         line = style.number(self.threshold)
         return plots.decision_page(
             self.prediction.score,
-            self.source.categories[self.category].test.defects,
+            self._test.defects,
             galleries,
             threshold=self.threshold,
             marks=marks,
@@ -527,11 +511,10 @@ class ThresholdsView(ImageExplorer):
         step = max(1, min(photo.shape[:2]) // SIDE)
         small = np.ascontiguousarray(photo[::step, ::step])
         maps = self.source.prediction(category, self.detector).anomaly_map
-        if maps is None:
+        limits = self._limits_of(category, self.detector)
+        if maps is None or limits is None:
             return small
-        chosen = self.limits.get(f"{category}/{self.detector}")
-        low, high = chosen or self._facts(category, self.detector)["limits"]
-        return plots.overlay(small, maps[image][::step, ::step], limits=(low, high))
+        return plots.overlay(small, maps[image][::step, ::step], limits=limits)
 
     def export_keys(
         self,

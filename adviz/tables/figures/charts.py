@@ -72,7 +72,7 @@ def shots(comparison: Comparison, _note: str) -> StaticFigure:
     """Draw scores against the number of training images (Fig. 6)."""
     counts = {
         int(parsed(filled.cell.variant)["shots"])
-        for filled in comparison.filled
+        for filled in comparison.of_ours
         if not filled.cell.reason  # a setting may leave some out
     }
     panels = _panels(
@@ -111,7 +111,7 @@ def resolutions(comparison: Comparison, note: str) -> StaticFigure:
 
 def _default_level(comparison: Comparison, metric: str) -> tuple[str, float] | None:
     """Return the name and score of the default size and neighbourhood."""
-    for filled in comparison.filled:
+    for filled in comparison.of_ours:
         if (filled.cell.variant, filled.cell.metric) == ("coreset=10%", metric):
             name = f"default: {_image_side(filled)} pixels, p = {DEFAULT_SIDE}"
             return None if np.isnan(filled.ours) else (name, filled.ours)
@@ -165,7 +165,7 @@ def _figure(
 ) -> StaticFigure:
     name = comparison.table.name
     if not comparison.table.setting.uses_paper_data:
-        note += " Other data than the paper's: nothing printed to compare with."
+        note += " Other data than the paper's: its values are not drawn."
     title = f"{name}: {name.title}"
     return panel_grid(panels, columns or len(panels), title=title, note=note.strip())
 
@@ -207,7 +207,7 @@ def _label(comparison: Comparison, metric: str) -> str:
 def _lines(comparison: Comparison, metric: str, points: Points) -> dict[str, Line]:
     """Return the lines of a panel: every cell at the points that it is drawn as."""
     columns_of_lines: dict[str, list[list[float]]] = {}
-    for filled in comparison.filled:
+    for filled in comparison.of_ours:
         cell = filled.cell
         if cell.metric == metric and (cell.experiments or np.isfinite(cell.printed)):
             for name, x in points(filled):

@@ -8,7 +8,6 @@ from adviz.explore.kit.evidence import (
     count_of,
     evidence,
     map_with,
-    ranked,
     whole_images,
 )
 
@@ -101,26 +100,6 @@ def test_the_finest_layer_is_explained_where_each_was_searched_alone(matched):
 def test_what_does_not_exist_is_refused(matched, image, pixel, k, message):
     with pytest.raises(ValueError, match=message):
         evidence(matched, image, pixel, size=(40, 60), k=k)
-
-
-def test_ranked_cells_score_as_the_least_so_far_and_images_as_the_mean_so_far(matched):
-    cells, whole = ranked(matched, 1, (2, 4)), ranked(matched, 1, None)
-    distance = matched.neighbors["patch"].distance[1, 2, 4]
-    np.testing.assert_array_equal(cells.distance, distance)
-    np.testing.assert_array_equal(
-        cells.score, [distance[:1].min(), distance[:2].min(), distance.min()]
-    )
-    every = matched.neighbors["image"].distance[1, 0, 0]
-    np.testing.assert_allclose(whole.score, [every[:1].mean(), every[:2].mean(), every.mean()])
-    np.testing.assert_array_equal(whole.image, matched.neighbors["image"].image[1, 0, 0])
-
-
-def test_the_number_of_nearest_cells_decides_no_score_and_without_neighbours_there_is_none(matched):
-    patch = matched.neighbors["patch"]
-    nearest = Neighbors(np.sort(patch.distance), patch.image, patch.location, patch.grid)
-    assert ranked(Prediction(np.zeros(2), None, {}, {"patch": nearest}), 0, (0, 0)).score is None
-    assert ranked(Prediction(np.zeros(2)), 0, None) is None
-    assert ranked(Prediction(np.zeros(2), None, {}, {"patch": nearest}), 0, None) is None
 
 
 def test_the_map_of_fewer_images_is_their_minimum_where_that_is_how_the_map_was_made(matched):

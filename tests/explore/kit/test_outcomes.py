@@ -35,21 +35,6 @@ def test_ratios_that_are_undefined_are_nan():
     assert good.precision == 0
 
 
-def test_outcomes_add_up():
-    both = outcomes.outcome(SCORES, LABELS, 0.7) + outcomes.outcome(SCORES, LABELS, 0.3)
-    assert (
-        both.true_positives,
-        both.false_negatives,
-        both.false_positives,
-        both.true_negatives,
-    ) == (4, 2, 2, 2)
-    assert (both.unlabelled_flagged, both.unlabelled_passed) == (2, 0)
-    assert np.isnan(both.threshold)
-    assert (
-        outcomes.outcome(SCORES, LABELS, 0.7) + outcomes.outcome(SCORES, LABELS, 0.7)
-    ).threshold == 0.7
-
-
 def test_errors_are_those_on_the_wrong_side_the_worst_first():
     found = outcomes.wrong(
         np.array([5.0, 4, 1, 3, 2, 5, 4]), np.array([0, 0, 1, 1, 1, -1, -1]), 4.0
