@@ -108,7 +108,9 @@ def test_table_3_has_them_and_says_that_they_are_ours(setting):
     legend = repr(tables.compare(table, []))
     for method in ("1-NN", "OC-SVM"):
         cells = cells_of(table, method)
-        assert all(cell.experiments for cell in cells)
+        # Beside the printed values, where these are of other images
+        assert all(cell.experiments for cell in cells if cell.data or setting is None)
+        assert any(cell.experiments for cell in cells)
         ones = [one.detector for cell in cells for one in cell.experiments]
         assert {(one.method, one.layers, one.patches) for one in ones} == {
             (method, (4, 8, 16), 5000)
