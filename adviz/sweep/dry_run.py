@@ -30,7 +30,7 @@ from adviz._support import progress_bar, progress_behind
 from adviz.data import Category
 from adviz.features import EMBEDDED, Cache
 from adviz.sweep.experiment import Experiment
-from adviz.sweep.measuring import measure, network, own_threads
+from adviz.sweep.measuring import learned_from, measure, network, own_threads
 from adviz.sweep.meters import machine
 from adviz.sweep.missing import in_sentences, listed, missing_data
 from adviz.sweep.results import ExperimentResult, read, results_folder
@@ -225,7 +225,8 @@ def _add_group(
         total.unknown[networks] = str(error)
         return
     n_values = sum(math.prod(shape) for of_network in shapes for shape in of_network.values())
-    feature_bytes = (n_train + n_test) * n_values * np.dtype(first.dtype).itemsize
+    n_learned = len(learned_from(group, n_train))
+    feature_bytes = (n_learned + n_test) * n_values * np.dtype(first.dtype).itemsize
     total.group_bytes.append(feature_bytes)
 
     n_extractions = 1 if feature_bytes <= Cache().limit else len(group)

@@ -27,10 +27,10 @@ class Experiment:
 
     Attributes
     ----------
-    data: "demo" for the built-in data set; "mnist", "fashion_mnist", "cifar10" or "caltech256" in
-        the one-class protocol; "mtd" for magnetic tiles; "stc" or "mstc" for ShanghaiTech Campus
-        with SPADE's training frames or with every fifth; or the name of a folder of MVTec-style
-        categories, such as "mvtec", below the one given to `run`.
+    data: "demo" for the built-in data set; "mnist", "fashion_mnist", "cifar10", "caltech256",
+        "cub200" or "flowers102" in the one-class protocol; "mtd" for magnetic tiles; "stc" or
+        "mstc" for ShanghaiTech Campus with SPADE's training frames or with every fifth; or the name
+        of a folder of MVTec-style categories, such as "mvtec", below the one given to `run`.
     category: a category, the class that is normal, or a scene.
     detector: with its options; not fitted. Its seed, where it has one, is `seed`. Any dataclass
         with `fit`, `predict` and the field `layers` will do, at the top of a notebook or module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -129,6 +129,8 @@ def _predicted(
     experiment: Experiment, category: Category, meter: Meter
 ) -> tuple[Prediction, dict[str, Any]]:
     """Fit and predict with all backbones; return the facts of the last fitted detector as well."""
+    if experiment.shots is not None:
+        drawn(len(category.train), experiment.shots, experiment.seed)  # refuses too many
     predictions: list[Prediction] = []
     facts: dict[str, Any] = {}
     for name in experiment.backbones:
@@ -153,12 +155,40 @@ def drawn(count: int, shots: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).permutation(count)[:shots])
 
 
+def learned_from(experiments: Sequence[Experiment], count: int) -> np.ndarray:
+    """Return the indices of the training images that any of some experiments needs, rising."""
+    draws = set()
+    for experiment in experiments:
+        if experiment.shots is None:
+            return np.arange(count)
+        draws.add((min(experiment.shots, count), experiment.seed))
+    return np.unique(np.concatenate([drawn(count, *draw) for draw in draws]))
+
+
 def extract(
-    experiment: Experiment, name: str, category: Category, layers: tuple[int | str, ...]
+    experiments: Sequence[Experiment],
+    name: str,
+    category: Category,
+    layers: tuple[int | str, ...],
 ) -> tuple[Features, Features]:
-    """Return the features of all training and of all test images, cached ones where possible."""
-    backbone = network(name, experiment.weights, experiment.dtype).with_layers(layers)
-    return backbone.extract(category.train), backbone.extract(category.test)
+    """Return the features of the training images that are needed, and of all test images.
+
+    Cached ones are taken where possible.
+
+    Parameters
+    ----------
+    experiments: that share these images and the network.
+    name: of the network.
+    category: with all training images.
+    layers: of all the experiments.
+    """
+    first = experiments[0]
+    backbone = network(name, first.weights, first.dtype).with_layers(layers)
+    train = category.train
+    needed = learned_from(experiments, len(train))
+    if len(needed) < len(train):
+        train = train.subset(needed)
+    return backbone.extract(train), backbone.extract(category.test)
 
 
 def _predict(
@@ -166,9 +196,7 @@ def _predict(
 ) -> tuple[Prediction, dict[str, Any]]:
     """Fit and predict with one backbone; return the facts of the fitted detector as well."""
     with meter.timed("features"):
-        train, test = extract(experiment, name, category, experiment.layers)
-    if experiment.shots is not None:
-        train = train.select(images=drawn(train.n_images, experiment.shots, experiment.seed))
+        train, test = extract([experiment], name, category, experiment.layers)
     detector = fitted(experiment.detector, train, meter)
     with meter.timed("predict"):
         prediction = signed(detector.predict(test), test)

@@ -210,15 +210,18 @@ def perform(
 
 
 def prepare(
-    facts: dict[str, Any], layers: tuple[int | str, ...], root: str | None, threads: int
+    facts: Sequence[dict[str, Any]],
+    layers: tuple[int | str, ...],
+    root: str | None,
+    threads: int,
 ) -> None:
     """Put layers that several experiments share into the feature cache; a Dask task as well."""
     if Cache().limit:
         with own_threads(threads):
-            experiment = Experiment.from_facts(facts)
-            category = load(experiment, None if root is None else Path(root))
-            for name in experiment.backbones:
-                extract(experiment, name, category, layers)
+            experiments = [Experiment.from_facts(each) for each in facts]
+            category = load(experiments[0], None if root is None else Path(root))
+            for name in experiments[0].backbones:
+                extract(experiments, name, category, layers)
 
 
 def _running_order(experiment: Experiment) -> str:
@@ -257,7 +260,7 @@ def _one_by_one(
     for group, layers in groups(experiments):
         if len(group) > 1:
             with suppress(Exception):  # each experiment will fail in the same way, and be reported
-                prepare(group[0].facts(), layers, root, threads)
+                prepare([experiment.facts() for experiment in group], layers, root, threads)
         for experiment in group:
             try:
                 result = measure(experiment, None if root is None else Path(root), threads)
@@ -286,7 +289,7 @@ def _on_cluster(
     for group, layers in groups(experiments):
         first_tasks = []
         if len(group) > 1:
-            facts = group[0].facts()
+            facts = [experiment.facts() for experiment in group]
             first_tasks = [client.submit(prepare, facts, layers, root, threads, **options)]
         for experiment in group:
             task = client.submit(

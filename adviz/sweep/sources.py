@@ -10,7 +10,7 @@ from adviz.data import Category, published_counts
 from adviz.sweep.experiment import Experiment
 
 DEMO = "demo"
-ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256")
+ONE_CLASS = ("mnist", "fashion_mnist", "cifar10", "caltech256", "cub200", "flowers102")
 MAGNETIC_TILES = "mtd"
 GOOD_TILES_TESTED = 0.2  # of all good ones
 # Protocol -> every so many training frames are used: for SPADE's "roughly 5000 images", and mSTC

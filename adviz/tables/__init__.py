@@ -8,7 +8,7 @@ from adviz.tables.claims import Checked, Claims, plan_claims
 from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures import FIGURES, FigurePlan, plan_figure
 from adviz.tables.paper_values import NAMES, values
-from adviz.tables.setting import Setting, available_setting, built_in, reduced
+from adviz.tables.setting import Setting, available_setting, built_in, one_class, reduced
 from adviz.tables.table import Cell, Table, plan
 
 # isort: split
@@ -32,6 +32,7 @@ __all__ = [
     "available_setting",
     "built_in",
     "compare",
+    "one_class",
     "plan",
     "plan_claims",
     "plan_figure",

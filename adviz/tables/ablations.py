@@ -40,6 +40,8 @@ UNTRAINED: tuple[TableRow, ...] = (
 PUBLIC_CODE: tuple[TableRow, ...] = tuple(
     ("PatchCore", f"coreset={percentage}%;preset=official") for percentage in (25, 10, 1)
 )
+# No table prints it
+FOREST: tuple[TableRow, ...] = (("Isolation forest", ""),)
 # The loss as in the text: a vector for each position, not one for the whole map
 TEXT: tuple[TableRow, ...] = (("RD4AD", "preset=paper"),)
 
@@ -77,6 +79,12 @@ ABLATIONS = {
         ),
         table="1",
         rows=RETRIEVED,
+    ),
+    "baselines": Ablation(
+        paper="spade",
+        title="baselines of Table 3, and an isolation forest: PRO by category",
+        table="3",
+        rows=FOREST,
     ),
     "resolution": Ablation(
         paper="patchcore",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ from adviz.data import Geometry
 from adviz.detectors import (
     SPADE,
     AtMost,
+    ConventionalDistillation,
     Detector,
     PaDiM,
     PatchCore,
     ReverseDistillation,
 )
 from adviz.sweep import SHANGHAITECH
+from adviz.tables.baselines import BASELINES, PatchBaseline
 from adviz.tables.paper_values import TableName
 from adviz.tables.setting import ONE_CLASS, Setting
 
@@ -26,7 +28,9 @@ PRESAMPLE = 200_000  # of about 1.2 million patches of a scene of mSTC; ours, th
 # Names in Table 5 of reverse distillation -> the detector's option
 BOTTLENECKS = {"pre": "pre", "pre+oce": "oce", "pre+oce+mff": "oce+mff"}
 # Methods that a detector of this package implements
-OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD")
+OURS = ("SPADE", "PaDiM", "PatchCore", "RD4AD", "Conventional distillation")
+# The paper whose baselines are ours too; what others call so is on whole images
+BASELINES_OF = "spade"
 # What a table says below where SPADE's image scores are in it: K is not the text's.
 SPADES_K = (
     "SPADE: images are scored with K = 5, which gives the printed image AUROC in public runs, and "
@@ -82,7 +86,8 @@ def configuration(
     ------
     ValueError: a variant that no rule here knows.
     """
-    if method not in OURS:
+    is_baseline = method in BASELINES and name.paper == BASELINES_OF
+    if method not in OURS and not is_baseline:
         return NOT_OURS.get(method, "not implemented: as printed")
     options = parsed(variant)
     shots = setting.train
@@ -103,7 +108,8 @@ def configuration(
             f"expected the settings of {method} in {name}, got {variant!r}: "
             f"{sorted(options)} is unknown"
         )
-    changed = dict(setting.options.get(type(detector).__name__, {}))
+    trained_as = ReverseDistillation if method == "Conventional distillation" else type(detector)
+    changed = dict(setting.options.get(trained_as.__name__, {}))
     if setting.sigma is not None:
         changed.setdefault("sigma", setting.sigma)
     return Configuration(
@@ -125,16 +131,34 @@ def _evaluated_at(paper: str, setting: Setting) -> int | None:
 
 
 def departures(method: str, metric: str, detector: Detector) -> str:
-    """Return where a number of ours follows another constant than the paper's text, or "".
+    """Return where a number of ours follows another rule than the paper's text, or "".
 
     Parameters
     ----------
     method, metric: of a table's cell.
     detector: that the cell is made with.
     """
+    if isinstance(detector, PatchBaseline):
+        return (
+            f"{method} is our definition: {BASELINES[method]}, of {detector.patches} patches drawn "
+            "from all training images, with SPADE's features and smoothing"
+        )
+    if isinstance(detector, ReverseDistillation):
+        return _smaller_student(method, detector)
     if method != "SPADE" or metric != "image_auroc":
         return ""
     return "" if "k_images_score" in detector.differences("paper") else SPADES_K
+
+
+def _smaller_student(method: str, detector: ReverseDistillation) -> str:
+    """Return what a student's size and training are in place of the paper's, or ""."""
+    different = detector.differences("official")
+    changes = [
+        f"{name} = {different[name][0]} in place of {different[name][1]}"
+        for name in ("student", "width", "epochs")
+        if name in different
+    ]
+    return f"{method}: {', '.join(changes)}" if changes else ""
 
 
 def named_networks(variant: str) -> list[str]:
@@ -221,10 +245,20 @@ def _distillation(options: dict[str, str], dataset: str) -> Detector:
     return dataclasses.replace(preset, **changed)
 
 
+def _conventional(_options: dict[str, str], _dataset: str) -> Detector:
+    return ConventionalDistillation.preset("fair")
+
+
+def _baseline(method: str) -> Callable[[dict[str, str], str], Detector]:
+    return lambda _options, _dataset: PatchBaseline(method)
+
+
 # Method -> a function of (options, data set), which takes the options that it knows
 _BUILDERS: Mapping[str, Any] = {
     "SPADE": _spade,
     "PaDiM": _padim,
     "PatchCore": _patchcore,
     "RD4AD": _distillation,
+    "Conventional distillation": _conventional,
+    **{method: _baseline(method) for method in BASELINES},
 }

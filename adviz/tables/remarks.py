@@ -10,7 +10,7 @@ from adviz.data import published_counts
 from adviz.sweep import Experiment, ExperimentResult, MissingData, in_sentences, listed
 from adviz.tables.methods import departures
 from adviz.tables.paper_values import DIFFERS
-from adviz.tables.setting import NO_PROTOCOL, PROTOCOLS
+from adviz.tables.setting import NO_PROTOCOL, ONE_CLASS, PROTOCOLS
 from adviz.tables.table import Cell
 
 NAMED = 3  # categories that a sentence names of many
@@ -47,6 +47,7 @@ def remarks(
     experiments: set[Experiment] = set()
     for cell in cells:
         experiments |= set(cell.experiments)
+    texts += _fewer_images(experiments)
     # Gaps in data of other tables are none of this one's
     data = {(experiment.data, experiment.category) for experiment in experiments}
     texts += in_sentences({pair: items for pair, items in missing_data.items() if pair in data})
@@ -58,6 +59,17 @@ def remarks(
     if images := _other_images(cells, results):
         texts.append(f"these are not all images of the paper, or others: {listed(images, NAMED)}")
     return list(dict.fromkeys(filter(None, texts)))
+
+
+def _fewer_images(experiments: Iterable[Experiment]) -> list[str]:
+    """Return how many images of the one-class data sets are used, where it is not all of them."""
+    texts = set()
+    for experiment in experiments:
+        if experiment.data in ONE_CLASS and (experiment.shots or experiment.every > 1):
+            train = "all" if experiment.shots is None else f"{experiment.shots} drawn"
+            test = "all" if experiment.every == 1 else f"one in {experiment.every}"
+            texts.add(f"{experiment.data}: {train} training images of a class, {test} for testing")
+    return sorted(texts)
 
 
 def _other_images(

@@ -245,7 +245,8 @@ def _row_cells(
         return [cell(value) for value in values_there]
     # Printed values stand alone, and ours in cells of their own: they are of other images
     cells = [cell(value) for value in values_there if not math.isnan(value["value"])]
-    if method in OURS and folder and categories:
+    is_ours = method in OURS or isinstance(configured, Configuration)  # a baseline is, in one paper
+    if is_ours and folder and categories:
         data = OTHER_DATA.get(folder, folder)
         cells += [cell(value, data) for value in _unprinted_values(printed, categories)]
     return cells

@@ -1,5 +1,6 @@
 """Sweeps: run once, resumed after any death, the same on a cluster; broken ones stop no other."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -166,6 +167,41 @@ def test_few_shots_use_only_those_images(tmp_path):
     test = backbone.extract(category.test.subset(range(0, len(category.test), 6)))
     assert row.images["scores"] == DN2(k_images=2).fit(train).predict(test).score.tolist()
     assert row.facts["n_train"] == 2
+
+
+def test_images_that_no_shot_is_are_not_extracted(tmp_path, monkeypatch):
+    """What several draws need is extracted once, and each result is the one it has alone."""
+    monkeypatch.setenv("ADVIZ_CACHE", str(tmp_path / "cache"))
+    extracted = []
+    real = Backbone._run
+
+    def counted(self, missing, images, *rest):
+        extracted.append(images.count)
+        return real(self, missing, images, *rest)
+
+    monkeypatch.setattr(Backbone, "_run", counted)
+    monkeypatch.setattr(measuring, "TIMED", 1)
+    both = [
+        dataclasses.replace(LIKE, category="bottle", detector=DN2(k_images=1), shots=n, seed=seed)
+        for n, seed in ((2, 4), (3, 5))
+    ]
+    needed = measuring.learned_from(both, 64)
+    expected = {*measuring.drawn(64, 2, 4).tolist(), *measuring.drawn(64, 3, 5).tolist()}
+    assert set(needed.tolist()) == expected
+    results = sweep.run(both, tmp_path / "rows").results
+    assert [count for count in extracted if count > 1] == [len(needed), 8]
+    monkeypatch.setenv("ADVIZ_CACHE", str(tmp_path / "other cache"))
+    for experiment, result in zip(both, results, strict=True):
+        assert measuring.measure(experiment).images == result.images
+    whole = dataclasses.replace(both[0], shots=None)
+    assert len(measuring.learned_from([*both, whole], 64)) == 64
+
+
+def test_more_shots_than_images_stop_no_other_experiment(tmp_path):
+    two = dataclasses.replace(LIKE, category="bottle", detector=DN2(k_images=1), shots=2)
+    report = sweep.run([two, dataclasses.replace(two, shots=65)], tmp_path)
+    assert len(report.results) == 1
+    assert "at most as many shots as there are training images (64), got 65" in report.broken[0][1]
 
 
 def test_several_backbones_are_an_ensemble(tmp_path):

@@ -85,6 +85,6 @@ def test_resolutions_are_those_of_the_figure():
 def test_an_unknown_ablation_is_named_with_those_there_are():
     with pytest.raises(
         ValueError,
-        match=r"'layers', 'retrieved images', 'resolution', 'public code', 'loss', 'random backbone'",
+        match=r"'layers', 'retrieved images', 'baselines', 'resolution', 'public code', 'loss', 'random backbone'",
     ):
         tables.ablation("depth")

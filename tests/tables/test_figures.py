@@ -3,12 +3,15 @@
 import dataclasses
 
 import numpy as np
+import published_trees
 import pytest
 from made_rows import made_row
 
-from adviz import PaDiM, PatchCore, coreset, sweep, tables
+import standin_campus
+from adviz import ConventionalDistillation, PaDiM, PatchCore, coreset, sweep, tables
 from adviz.sweep import Experiment
 from adviz.tables.figures import coreset_example, pictures
+from adviz.tables.figures.contents import CONTENTS
 from adviz.tables.setting import MVTEC
 
 SMALL = dataclasses.replace(tables.reduced(("bottle", "mesh"), every=6, scale=0.3), seeds=(0,))
@@ -28,8 +31,13 @@ def lines(axes):
 @pytest.mark.parametrize(("paper", "figure"), ALL)
 def test_every_figure_has_its_experiments_on_any_data(paper, figure):
     plan = tables.plan_figure(paper, figure)
-    assert {one.data for one in plan.experiments} <= {"mvtec"}
-    assert {one.category for one in plan.experiments} in (set(), set(MVTEC))
+    shown = CONTENTS[paper, figure]
+    assert {one.data for one in plan.experiments} <= {"mvtec", "stc"}
+    categories = {one.category for one in plan.experiments if one.data == "mvtec"}
+    assert categories in (set(), set(MVTEC)) or (shown.few and len(categories) == 4)
+    assert {one.category for one in plan.experiments if one.data == "stc"} == (
+        {"01"} if shown.scene else set()
+    )
     small = tables.plan_figure(paper, figure, SMALL)
     assert {one.category for one in small.experiments} in (set(), {"bottle", "mesh"})
     assert bool(small.experiments) == ((paper, figure) != ("patchcore", "3"))
@@ -40,7 +48,7 @@ def test_every_figure_has_its_experiments_on_any_data(paper, figure):
 
 
 def test_an_unknown_figure_is_named_with_those_there_are():
-    with pytest.raises(ValueError, match=r"patchcore: 3, 4, .*S6; rd: 5, .*, got 'spade', 9"):
+    with pytest.raises(ValueError, match=r"patchcore: 1, 3, 4, .*S6; rd: 1, 5, .*, got 'spade', 9"):
         tables.plan_figure("spade", 9)
 
 
@@ -294,6 +302,112 @@ def test_the_neighbour_is_the_one_that_spade_retrieved_first(swept):
     np.testing.assert_array_equal(only[mask], shown[mask])
     assert (only[~mask] == 255).all()
     assert prediction.anomaly_map[image][mask].min() > prediction.anomaly_map[image][~mask].max()
+
+
+def test_an_object_and_a_texture_are_shown_with_a_scene_of_the_campus(swept, tmp_path):
+    plan = tables.plan_figure("spade", 3, SMALL)
+    assert set(plan.experiments) == set(swept["spade", "2"][0].experiments)
+    rows = swept["spade", "2"][1]
+    figure = plan.draw(rows)
+    shown = panel(figure, "group 0 anomalous image").images[0].get_array()
+    test = sweep.predict(next(r for r in rows if r.experiment.category == "mesh").experiment)[
+        0
+    ].test
+    assert any(np.array_equal(test.image(i), shown) for i in range(len(test)))
+    assert not [axes for axes in figure.axes if axes.get_label().startswith("group 1")]
+
+    standin_campus.draw(tmp_path / "stc", frames=60, test_frames=90)
+    campus = dataclasses.replace(
+        SMALL,
+        folders={**SMALL.folders, "stc": "stc"},
+        categories={**SMALL.categories, "stc": ("01", "02")},
+    )
+    plan = tables.plan_figure("spade", 3, campus)
+    scenes = [one for one in plan.experiments if one.data == "stc"]
+    assert [one.category for one in scenes] == ["01"]
+    assert set(scenes) < set(tables.plan("spade", 5, campus).experiments)
+    found = sweep.run(scenes, tmp_path / "rows", root=tmp_path).results
+    figure = plan.draw([*rows, *found], root=tmp_path)
+    shown = panel(figure, "group 1 anomalous image").images[0].get_array()
+    test = sweep.predict(scenes[0], tmp_path)[0].test
+    assert any(np.array_equal(test.image(i), shown) for i in range(len(test)))
+
+
+def test_birds_and_flowers_are_shown_where_they_are_at_hand(swept, tmp_path):
+    published_trees.cub(tmp_path)
+    setting = tables.available_setting(("bottle", "mesh"), every=1, scale=0.3, root=tmp_path)
+    assert setting.categories["cub200"] == ("Black_footed_Albatross",)
+    plan = tables.plan_figure("spade", 1, setting)
+    (bird,) = [one for one in plan.experiments if one.data == "cub200"]
+    found = sweep.run([bird], tmp_path / "rows", root=tmp_path).results
+    figure = plan.draw(found, root=tmp_path)
+    category, prediction = sweep.predict(bird, tmp_path)
+    shown = panel(figure, "group 0 anomalous image").images[0].get_array()
+    others = np.flatnonzero(category.test.labels)
+    assert any(np.array_equal(category.test.image(i), shown) for i in others)
+    assert "Laysan_Albatross" in figure_texts(figure)
+    least = np.quantile(prediction.anomaly_map[category.test.labels == 0], 0.99)
+    assert f"map ≥ {least:.4g}" in figure_texts(figure)
+    assert "Which class of them is normal is our choice" in figure_texts(figure)
+    assert "our choice" not in figure_texts(swept["spade", "2"][0].draw(swept["spade", "2"][1]))
+
+
+def test_maps_are_laid_over_the_image_with_the_middle_score(swept):
+    by_category = {row.experiment.category: row for row in swept["patchcore", "S1"][1]}
+    plan = tables.plan_figure("patchcore", 1, SMALL)
+    rows = [by_category[one.category] for one in plan.experiments]
+    figure = plan.draw(rows)
+    assert len(figure.axes) == 2
+    n_detected = 0
+    for number, row in enumerate(rows):
+        category, prediction = sweep.predict(row.experiment)
+        anomalous = np.flatnonzero(category.test.labels == 1)
+        middle = anomalous[np.argsort(prediction.score[anomalous])[len(anomalous) // 2]]
+        drawn = panel(figure, f"group {number} ").images[0].get_array()
+        scores = prediction.anomaly_map[middle]
+        usual = np.quantile(prediction.anomaly_map[category.test.labels == 0], 0.99)
+        # Grey where the map is low, tinted where it is high
+        colourful = np.ptp(drawn.astype(int), axis=2)
+        assert (colourful[scores <= usual] == 0).all()
+        if scores.max() > 1.1 * usual:
+            assert colourful.ravel()[scores.argmax()] > 60
+            n_detected += 1
+        assert category.test.defects[middle] in figure_texts(figure)
+    assert n_detected
+
+
+def figure_texts(figure):
+    return " ".join(text.get_text() for text in figure.texts)
+
+
+def test_both_directions_of_distillation_are_shown_on_one_image(swept):
+    plan = tables.plan_figure("rd", 1, SMALL)
+    kinds = {type(one.detector).__name__ for one in plan.experiments}
+    assert kinds == {"ConventionalDistillation", "ReverseDistillation"}
+    trained = {
+        (one.detector.epochs, one.detector.student, one.detector.width) for one in plan.experiments
+    }
+    assert trained == {(3, "small", 0.5)}  # alike, as the setting has it
+    by_category = {row.experiment.category: row for row in swept["patchcore", "S1"][1]}
+    rows = [
+        dataclasses.replace(by_category[one.category], experiment=one) for one in plan.experiments
+    ]
+
+    def predict(experiment):
+        """The conventional student's maps are twice the others'."""
+        category, prediction = sweep.predict(by_category[experiment.category].experiment)
+        factor = 2 if isinstance(experiment.detector, ConventionalDistillation) else 1
+        maps = factor * prediction.anomaly_map
+        return category, dataclasses.replace(prediction, anomaly_map=maps)
+
+    figure = plan.draw(rows, predict=predict)
+    for number in range(2):
+        conventional = panel(figure, f"group {number} conventional map").images[0].get_array()
+        reverse = panel(figure, f"group {number} reverse map").images[0].get_array()
+        np.testing.assert_allclose(conventional, 2 * reverse)
+    assert "(conventional)" in figure_texts(figure)
+    alone = [row for row in rows if isinstance(row.experiment.detector, ConventionalDistillation)]
+    assert "no category has a result of both" in plan.draw(alone).axes[0].texts[0].get_text()
 
 
 def test_other_images_than_the_rows_are_refused(swept):

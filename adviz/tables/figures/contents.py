@@ -38,6 +38,9 @@ SPADE: tuple[TableRow, ...] = (("SPADE", ""),)
 PATCHCORE: tuple[TableRow, ...] = (("PatchCore", "coreset=25%"),)
 BEFORE_DISTILLATION: tuple[TableRow, ...] = (*SPADE, ("PaDiM", ""), *PATCHCORE)
 DISTILLATION: tuple[TableRow, ...] = (("RD4AD", "image_size=256"),)
+# Teacher and student that both see the image, in place of MKD
+CONVENTIONAL: tuple[TableRow, ...] = (("Conventional distillation", ""),)
+FEW_CATEGORIES = 4  # at most, where a student for each would only be for a picture
 # All four methods on one network, in rows that the tables have as well
 ALL_METHODS: tuple[TableRow, ...] = (
     *DISTILLATION,
@@ -61,6 +64,9 @@ class FigureContent:
     metrics: of every row.
     by_category: whether each category is shown, not their average.
     table: a printed table whose numbers are drawn, in place of `rows`.
+    few: whether a few categories are enough.
+    scene, photographs: whether a scene of ShanghaiTech Campus, or birds and flowers, are shown as
+        well, where they are part of the setting.
     note: what the paper leaves open.
     """
 
@@ -69,16 +75,33 @@ class FigureContent:
     metrics: tuple[str, ...] = SCORES
     by_category: bool = False
     table: str = ""
+    few: bool = False
+    scene: bool = False
+    photographs: bool = False
     note: str = ""
 
 
 # (paper, number) -> content
 CONTENTS = {
     ("spade", "1"): FigureContent(
-        "anomalies beside the normal image retrieved first", SPADE, DETECTION, by_category=True
+        "anomalies beside the normal image retrieved first",
+        SPADE,
+        DETECTION,
+        by_category=True,
+        photographs=True,
     ),
     ("spade", "2"): FigureContent(
         "one image, its neighbour, and what has no match in it", SPADE, DETECTION, by_category=True
+    ),
+    ("spade", "3"): FigureContent(
+        "an object, a texture, and a scene where it is at hand",
+        SPADE,
+        DETECTION,
+        by_category=True,
+        scene=True,
+    ),
+    ("patchcore", "1"): FigureContent(
+        "anomaly maps over images of every category", PATCHCORE, DETECTION, by_category=True
     ),
     ("patchcore", "3"): FigureContent("coreset against random points, in the plane"),
     ("patchcore", "4"): FigureContent(
@@ -106,6 +129,13 @@ CONTENTS = {
     ),
     ("patchcore", "S6"): FigureContent(
         "samplers against the bank's size, with PRO", SAMPLERS + UNTRAINED
+    ),
+    ("rd", "1"): FigureContent(
+        "conventional against reverse distillation",
+        CONVENTIONAL + DISTILLATION,
+        DETECTION,
+        by_category=True,
+        few=True,
     ),
     ("rd", "5"): FigureContent(
         "scores of good and anomalous images", DISTILLATION, DETECTION, by_category=True

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from adviz import metrics
 from adviz.data import Category
-from adviz.plots import Picture, picture_groups, shared_limits
+from adviz.detectors import ConventionalDistillation, ReverseDistillation
+from adviz.plots import Picture, overlay, picture_groups, shared_limits
 from adviz.prediction import Prediction
-from adviz.sweep import DEMO, Experiment, ExperimentResult, listed
+from adviz.sweep import DEMO, SHANGHAITECH, Experiment, ExperimentResult, listed
 from adviz.tables.paper_values import TableName
-from adviz.tables.setting import MVTEC
+from adviz.tables.setting import MVTEC, PHOTOGRAPHS
 
 if TYPE_CHECKING:
     from adviz.plots import StaticFigure
@@ -24,8 +25,16 @@ MAX_GROUPS = 60  # errors on a page
 LARGE = ("metal_nut", "transistor", "hazelnut")
 SMALL = ("carpet", "tile", "wood", "cable", "pill", "toothbrush", "screw")
 NUT = "hazelnut"  # SPADE's Fig. 2
-N_CATEGORIES = 4  # of SPADE's Fig. 1, whose data sets are others
+# SPADE's Fig. 3, and what stands for it among the built-in categories
+OBJECT_AND_TEXTURE = ("cable", "grid")
+BUILT_IN_PAIR = ("transistor", "mesh")
+N_CATEGORIES = 4  # of SPADE's Fig. 1, birds and flowers first
+GOOD_PIXELS = 0.99  # of good test images, so many are below what is shown as detected
 RELATIVE = "map / threshold"
+WITHOUT_MASKS = (
+    "; of birds and flowers, which have no masks, map ≥ 99 % of the pixels of good test images. "
+    "Which class of them is normal is our choice"
+)
 
 
 class Predicted(NamedTuple):
@@ -63,7 +72,9 @@ def smallest(name: TableName, results: list[ExperimentResult], predict: Predict)
 
 def retrieved(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
     """Draw anomalous images with the nearest normal image and what is detected (SPADE, Fig. 1)."""
-    return _retrieved(name, results[:N_CATEGORIES], predict)
+    photographs = [result for result in results if result.experiment.data in PHOTOGRAPHS]
+    others = [result for result in results if result not in photographs]
+    return _retrieved(name, [*photographs, *others][:N_CATEGORIES], predict)
 
 
 def one_retrieved(
@@ -73,16 +84,89 @@ def one_retrieved(
     return _retrieved(name, _in_categories(results, (NUT,))[:1], predict)
 
 
+def on_scene(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
+    """Draw an object, a texture and a scene with what is detected (SPADE, Fig. 3)."""
+    scenes = [result for result in results if result.experiment.data in SHANGHAITECH]
+    others = [result for result in results if result not in scenes]
+    names = OBJECT_AND_TEXTURE if on_mvtec(others) else BUILT_IN_PAIR
+    pair = [one for each in names for one in others if one.experiment.category == each]
+    return _retrieved(name, [*(pair or others[:2]), *scenes], predict)
+
+
+def over_images(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
+    """Draw an anomalous image of each category, tinted by its map (PatchCore, Fig. 1)."""
+    chosen = []
+    for result in results:
+        predicted = _predicted(result, predict)
+        if _is_anomalous(result).any():
+            chosen.append((predicted, _middle(result)))
+    if not chosen:
+        return _empty(name, "no anomalous image")
+    groups = []
+    for predicted, image in chosen:
+        usual = _good_pixels(predicted)
+        scores = _map(predicted, image)
+        # A map that is not above what is usual stays grey
+        limits = (usual, max(float(scores.max()), 1.1 * usual))
+        tinted = overlay(predicted.category.test.image(image), scores, limits=limits)
+        groups.append([Picture(tinted, truth=_mask(predicted, image))])
+    captions = [_caption(predicted, image).replace(": ", "\n", 1) for predicted, image in chosen]
+    return picture_groups(
+        groups,
+        ("",),
+        captions,
+        per_row=3 if len(groups) <= 6 else 5,
+        title=f"{name}: {name.title}",
+        note=(
+            "Tinted from what 99 % of the pixels of good test images are below to each map's own "
+            "largest value. Shown: the anomalous image with the middle score. Thresholds of scores "
+            "are F1-optimal."
+        ),
+    )
+
+
+def two_directions(
+    name: TableName, results: list[ExperimentResult], predict: Predict
+) -> StaticFigure:
+    """Draw the maps of conventional and of reverse distillation (RD, Fig. 1)."""
+    students: dict[str, dict[type, ExperimentResult]] = {}
+    for result in results:
+        by_class = students.setdefault(result.experiment.category, {})
+        by_class[type(result.experiment.detector)] = result
+    groups = []
+    captions = []
+    for category, by_class in students.items():
+        if len(by_class) < 2 or not _is_anomalous(by_class[ReverseDistillation]).any():
+            continue
+        image = _middle(by_class[ReverseDistillation])
+        forward = _predicted(by_class[ConventionalDistillation], predict)
+        reverse = _predicted(by_class[ReverseDistillation], predict)
+        shown, reverse_map = _image_and_map(reverse, image)
+        groups.append([shown, Picture(values=_relative_map(forward, image)), reverse_map])
+        scores = [one.result.images["scores"][image] / one.threshold for one in (forward, reverse)]
+        captions.append(
+            f"{category}, {reverse.result.images['defects'][image]}: score / threshold = "
+            f"{scores[0]:.2f} (conventional), {scores[1]:.2f} (reverse)"
+        )
+    if not groups:
+        return _empty(name, "no category has a result of both")
+    names = ("image", "conventional map", "reverse map")
+    return _with_maps(groups, names, captions, 2, f"{name}: {name.title}")
+
+
 # (paper, figure) -> drawing of a result for each category
 FIGURES: dict[
     tuple[str, str], Callable[[TableName, list[ExperimentResult], Predict], StaticFigure]
 ] = {
+    ("patchcore", "1"): over_images,
     ("patchcore", "S1"): false_positives,
     ("patchcore", "S2"): false_negatives,
+    ("rd", "1"): two_directions,
     ("rd", "6"): largest,
     ("rd", "7"): smallest,
     ("spade", "1"): retrieved,
     ("spade", "2"): one_retrieved,
+    ("spade", "3"): on_scene,
 }
 
 
@@ -148,13 +232,12 @@ def _with_maps(
     title: str,
 ) -> StaticFigure:
     """Draw groups with maps relative to their category's threshold, all on one colour range."""
-    low, high = shared_limits([group[-1].values for group in groups])  # the maps come last
     return picture_groups(
         groups,
         names,
         captions,
         per_row=per_row,
-        limits=(min(low, 0.9), max(high, 1.1)),  # the threshold, 1, is among the colours
+        limits=_limits([picture.values for group in groups for picture in group]),
         threshold=1.0,
         title=title,
         quantity=RELATIVE,
@@ -163,6 +246,12 @@ def _with_maps(
             "1 is the threshold."
         ),
     )
+
+
+def _limits(relative_maps: Sequence[np.ndarray | None]) -> tuple[float, float]:
+    """Return the colour range of maps relative to a threshold, 1, which is among them."""
+    low, high = shared_limits(relative_maps)
+    return min(low, 0.9), max(high, 1.1)
 
 
 def _retrieved(name: TableName, results: list[ExperimentResult], predict: Predict) -> StaticFigure:
@@ -186,6 +275,7 @@ def _retrieved(name: TableName, results: list[ExperimentResult], predict: Predic
         )
     if not groups:
         return _empty(name, "no anomalous image")
+    has_photographs = any(result.experiment.data in PHOTOGRAPHS for result in results)
     return picture_groups(
         groups,
         ("anomalous image", "nearest normal image", "detected mask", "detected pixels"),
@@ -193,7 +283,8 @@ def _retrieved(name: TableName, results: list[ExperimentResult], predict: Predic
         per_row=1,
         title=f"{name}: {name.title}",
         note=(
-            "Detected: map ≥ the threshold with the best F1 over all pixels of the category. "
+            "Detected: map ≥ the threshold with the best F1 over all pixels of the category"
+            f"{WITHOUT_MASKS if has_photographs else ''}. "
             "Shown: the image with the middle score among those in which something is detected. "
             "Scores are of images, their threshold is F1-optimal."
         ),
@@ -225,10 +316,14 @@ def _in_categories(
     """Return the results of the paper's categories; on other data all of them."""
     # The paper's categories mean nothing on data that only share a name with them
     of_paper = [result for result in results if result.experiment.category in categories]
-    on_mvtec = any(
+    return of_paper if of_paper and on_mvtec(results) else results
+
+
+def on_mvtec(results: list[ExperimentResult]) -> bool:
+    """Return whether results are of categories of MVTec AD."""
+    return any(
         result.experiment.data != DEMO and result.experiment.category in MVTEC for result in results
     )
-    return of_paper if of_paper and on_mvtec else results
 
 
 def _predicted(result: ExperimentResult, predict: Predict) -> Predicted:
@@ -264,11 +359,21 @@ def _defect_area(predicted: Predicted, image: int) -> float:
 
 def _image_and_map(predicted: Predicted, image: int) -> list[Picture]:
     """Return an image with its ground truth, and its map divided by the threshold."""
+    pixels = predicted.category.test.image(image)
+    relative_map = _relative_map(predicted, image)
+    return [Picture(pixels, truth=_mask(predicted, image)), Picture(values=relative_map)]
+
+
+def _relative_map(predicted: Predicted, image: int) -> np.ndarray:
+    """Return an image's (H, W) map divided by the threshold."""
+    return np.asarray(_map(predicted, image) / predicted.threshold)
+
+
+def _map(predicted: Predicted, images: int | np.ndarray) -> np.ndarray:
+    """Return the map of an image, (H, W), or of several."""
     if predicted.prediction.anomaly_map is None:
         raise ValueError(f"expected a detector with maps, got {predicted.result.experiment!r}")
-    pixels = predicted.category.test.image(image)
-    relative_map = predicted.prediction.anomaly_map[image] / predicted.threshold
-    return [Picture(pixels, truth=_mask(predicted, image)), Picture(values=relative_map)]
+    return np.asarray(predicted.prediction.anomaly_map[images])
 
 
 def _mask(predicted: Predicted, image: int) -> np.ndarray | None:
@@ -289,6 +394,11 @@ def _caption(predicted: Predicted, image: int) -> str:
     return caption
 
 
+def _middle(result: ExperimentResult) -> int:
+    """Return the anomalous image with the middle score."""
+    return _typical(result, np.full((len(result.images["scores"]), 1, 1), True))
+
+
 def _typical(result: ExperimentResult, detected: np.ndarray) -> int:
     """Return the anomalous image with the middle score.
 
@@ -307,14 +417,22 @@ def _typical(result: ExperimentResult, detected: np.ndarray) -> int:
 
 
 def _pixel_threshold(predicted: Predicted) -> float:
-    """Return the threshold with the best F1 over all pixels; without masks that of the images."""
+    """Return the threshold with the best F1 over all pixels; without masks a normal quantile."""
     test = predicted.category.test
     maps = predicted.prediction.anomaly_map  # (N, H, W)
-    if maps is None or not test.has_masks:
+    if maps is None:
         return predicted.threshold
+    if not test.has_masks:
+        return _good_pixels(predicted)
     known = test.known_pixels  # (N,) bool, images whose pixels are labelled
     masks = test.subset(known).masks_array()
     return float(metrics.f1_threshold(maps[known].ravel(), masks.ravel()).threshold)
+
+
+def _good_pixels(predicted: Predicted) -> float:
+    """Return what most pixels of the good test images' maps are below."""
+    good = np.flatnonzero(predicted.category.test.labels == 0)
+    return float(np.quantile(_map(predicted, good), GOOD_PIXELS))
 
 
 def _empty(name: TableName, remark: str) -> StaticFigure:
@@ -327,8 +445,9 @@ def _empty(name: TableName, remark: str) -> StaticFigure:
 
 
 def first_of_each(results: Iterable[ExperimentResult]) -> list[ExperimentResult]:
-    """Return one result for each category: that of the lowest seed."""
-    first: dict[str, ExperimentResult] = {}
+    """Return one result for each category and detector: that of the lowest seed."""
+    first: dict[tuple[str, type], ExperimentResult] = {}
     for result in sorted(results, key=lambda result: result.experiment.seed):
-        first.setdefault(result.experiment.category, result)
+        key = (result.experiment.category, type(result.experiment.detector))
+        first.setdefault(key, result)
     return list(first.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -12,9 +14,9 @@ from adviz import sweep
 from adviz._support import did_you_mean
 from adviz.sweep import Experiment, ExperimentResult
 from adviz.tables.comparison import Comparison, compare
-from adviz.tables.figures.contents import CONTENTS
-from adviz.tables.paper_values import PAPERS, TableName, printed_rows, values
-from adviz.tables.setting import Setting
+from adviz.tables.figures.contents import CONTENTS, FEW_CATEGORIES
+from adviz.tables.paper_values import MVTEC_AD, PAPERS, TableName, printed_rows, values
+from adviz.tables.setting import PHOTOGRAPHS, Setting
 from adviz.tables.table import Table, plan_rows
 
 if TYPE_CHECKING:
@@ -134,6 +136,8 @@ def plan_figure(
     >>> str(tables.plan_figure("patchcore", 5, tables.reduced()).name)
     'PatchCore, Fig. 5'
     """
+    import pandas as pd
+
     key = (paper, str(figure))
     if key not in CONTENTS:
         numbers: dict[str, list[str]] = {}
@@ -145,9 +149,30 @@ def plan_figure(
             f"{did_you_mean(paper, PAPERS)}"
         )
     content = CONTENTS[key]
+    setting = setting or Setting()
+    if content.few:
+        setting = _with_few_categories(setting)
     if content.table:
         rows = values(paper, content.table)
     else:
         rows = printed_rows(paper, content.rows, content.metrics, by_category=content.by_category)
+    others = ("stc",) if content.scene else PHOTOGRAPHS if content.photographs else ()
+    for dataset in others:
+        if names := setting.categories.get(dataset):
+            # One scene or class is enough for a picture
+            one = {**setting.categories, dataset: names[:1]}
+            setting = dataclasses.replace(setting, categories=one)
+            row = rows.iloc[:1].assign(
+                dataset=dataset, category="", value=float("nan"), std=float("nan"), note=""
+            )
+            rows = pd.concat([rows, row])
     name = TableName(paper, str(figure), content.title, "Fig.")
     return FigurePlan(plan_rows(name, rows, setting, pro), content.note)
+
+
+def _with_few_categories(setting: Setting) -> Setting:
+    """Return the setting with some categories of MVTec AD, or what stands for it, and one seed."""
+    names = setting.categories[MVTEC_AD]
+    step = math.ceil(len(names) / FEW_CATEGORIES)
+    few = {**setting.categories, MVTEC_AD: names[::step]}
+    return dataclasses.replace(setting, categories=few, seeds=setting.seeds[:1])
