@@ -48,6 +48,7 @@ class PatchBaseline(Detector):
 
     Examples
     --------
+    >>> from adviz.tables.baselines import PatchBaseline
     >>> PatchBaseline("OC-SVM").fit(train).predict(test)
     Prediction(OC-SVM on patches, ...)
     """

@@ -138,19 +138,20 @@ def departures(method: str, metric: str, detector: Detector) -> str:
     method, metric: of a table's cell.
     detector: that the cell is made with.
     """
-    if isinstance(detector, PatchBaseline):
+    if method in BASELINES:
+        options = vars(detector)
         return (
-            f"{method} is our definition: {BASELINES[method]}, of {detector.patches} patches drawn "
-            "from all training images, with SPADE's features and smoothing"
+            f"{method} is our definition: {BASELINES[method]}, of {options['patches']} patches "
+            "drawn from all training images, with SPADE's features and smoothing"
         )
-    if isinstance(detector, ReverseDistillation):
+    if method == "RD4AD":
         return _smaller_student(method, detector)
     if method != "SPADE" or metric != "image_auroc":
         return ""
     return "" if "k_images_score" in detector.differences("paper") else SPADES_K
 
 
-def _smaller_student(method: str, detector: ReverseDistillation) -> str:
+def _smaller_student(method: str, detector: Detector) -> str:
     """Return what a student's size and training are in place of the paper's, or ""."""
     different = detector.differences("official")
     changes = [
