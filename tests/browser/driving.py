@@ -12,6 +12,7 @@ import time
 
 from playwright.sync_api import expect
 
+STILL = 5  # times that a place is the same before it is clicked on
 PATIENCE = 15.0  # seconds; a loaded machine draws late
 SIDE = 224  # of the images that are driven, pixels
 # Names of the state in an exported page's model, as JSON
@@ -35,13 +36,15 @@ ASK = """async ([line, expression]) => {
   if (asked.status !== 'ok') throw new Error(JSON.stringify(asked));
   return asked.data['text/plain'];
 }"""
-# Where the middle of a dot is in its chart, CSS pixels
+# Where the middle of a dot is in its chart, and the chart in the window, CSS pixels
 PLACE_OF_DOT = """(chart, image) => {
   const outer = chart.getBoundingClientRect();
   const dot = chart.querySelectorAll('path.av-dot')[image].getBoundingClientRect();
   return {
     x: dot.left + dot.width / 2 - outer.left,
     y: dot.top + dot.height / 2 - outer.top,
+    left: outer.left,
+    top: outer.top,
   };
 }"""
 NOT_CHOSEN = {"facts", "options", "opening", "busy", "error"}
@@ -229,14 +232,15 @@ class Driven:
         """Click on an image's dot in the chart of scores."""
         chart = self.find("svg.av-strip").first
         chart.scroll_into_view_if_needed()
-        places = [chart.evaluate(PLACE_OF_DOT, image)]
+        places = []
 
         def stands_still():
             places.append(chart.evaluate(PLACE_OF_DOT, image))
-            return places[-1] == places[-2]
+            last = places[-STILL:]  # the page may scroll on under a chart that is drawn already
+            return len(last) == STILL and all(place == last[0] for place in last)
 
         self.until(stands_still, "a chart that stands still")
-        chart.click(position=places[-1])
+        chart.click(position={"x": places[-1]["x"], "y": places[-1]["y"]})
 
     def thumbnails(self, *, chosen=False):
         """Return the small pictures of the gallery that are in sight, but for the displayed one's."""
