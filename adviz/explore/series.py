@@ -88,9 +88,8 @@ class Steps(Parts):
         self.thresholds = dict(thresholds)
         self.name = name
         _check(self)
-        # Beyond a threshold and a half all is as bad: the last steps must not leave the first dark
         self.limits = {
-            detector: (float(_maps(one).min()), WIDEST * self.thresholds[detector])
+            detector: _limits(_maps(one), self.thresholds[detector])
             for detector, one in self.predictions.items()
         }
 
@@ -130,6 +129,18 @@ class Steps(Parts):
             yield part_key("image", step)
             for detector in self.predictions:
                 yield part_key("map", detector, step)
+
+
+def _limits(maps: np.ndarray, threshold: float) -> tuple[float, float]:
+    """Return the ends of a colour scale, low below high.
+
+    Beyond a threshold and a half all is as bad: the last steps must not leave the first dark.
+    """
+    low = float(maps.min())
+    high = WIDEST * threshold
+    if high > low:
+        return low, high
+    return low, max(float(maps.max()), low + 1)  # all of it is far above the threshold
 
 
 def _maps(prediction: Prediction) -> np.ndarray:

@@ -10,7 +10,7 @@ from adviz.data import published_counts
 from adviz.sweep import Experiment, ExperimentResult, MissingData, in_sentences, listed
 from adviz.tables.methods import departures
 from adviz.tables.paper_values import DIFFERS
-from adviz.tables.setting import NO_PROTOCOL, ONE_CLASS, PROTOCOLS
+from adviz.tables.setting import CLASSES_UNKNOWN, ONE_CLASS, PROTOCOLS
 from adviz.tables.table import Cell
 
 NAMED = 3  # categories that a sentence names of many
@@ -42,7 +42,7 @@ def remarks(
     texts += [
         cell.reason
         for cell in cells
-        if cell.reason in NO_PROTOCOL.values() and not np.isnan(cell.printed)
+        if cell.reason in CLASSES_UNKNOWN.values() and not np.isnan(cell.printed)
     ]
     experiments: set[Experiment] = set()
     for cell in cells:

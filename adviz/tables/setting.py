@@ -83,7 +83,7 @@ PROTOCOLS = {
     ),
 }
 # Data sets whose classes are not known where they are not at hand
-NO_PROTOCOL = {
+CLASSES_UNKNOWN = {
     CALTECH: (
         "caltech256: no experiments, since its classes are read from its folders, which are not "
         "part of this setting"

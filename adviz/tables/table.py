@@ -14,7 +14,7 @@ from adviz.metrics import PRO_DEFINITIONS
 from adviz.sweep import DEMO, Experiment
 from adviz.tables.methods import OURS, Configuration, compares_networks, configuration
 from adviz.tables.paper_values import TableName, ValueKey, table_name, values
-from adviz.tables.setting import NO_PROTOCOL, TEXTURES, Setting
+from adviz.tables.setting import CLASSES_UNKNOWN, TEXTURES, Setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,7 +213,7 @@ def _row_cells(
     configured = configuration(name, dataset, method, variant, setting)
     folder = setting.folders.get(dataset, "")
     if isinstance(configured, Configuration) and not (folder and categories):
-        configured = NO_PROTOCOL.get(dataset, "these data are not part of this setting")
+        configured = CLASSES_UNKNOWN.get(dataset, "these data are not part of this setting")
 
     def cell(value: Mapping[str, Any], data: str = "") -> Cell:
         experiments: tuple[Experiment, ...] = ()

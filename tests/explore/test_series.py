@@ -29,6 +29,18 @@ def test_scores_are_multiples_of_the_threshold(given):
     assert (view.facts["name"], view.facts["values"]) == ("pixels", [0.0, 2.0, 4.0])
 
 
+def test_a_colour_scale_rises_where_all_is_far_above_the_threshold(given):
+    """A threshold below the lowest value of the maps turned the scale round."""
+    images, predictions, _ = given
+    high = found([1, 2, 5], anomaly_map=np.linspace(10, 12, 192, dtype=np.float32).reshape(3, 8, 8))
+    flat = found([1, 2, 5], anomaly_map=np.full((3, 8, 8), 10, np.float32))
+    predictions = {"high": high, "flat": flat}
+    view = explore.series(VALUES, images, predictions, {"high": 2.0, "flat": 2.0})
+    detectors = view.facts["detectors"]
+    assert detectors["high"]["limits"] == [10, 12]
+    assert detectors["flat"]["limits"] == [10, 11]
+
+
 def test_a_value_goes_to_the_nearest_step(given):
     view = explore.series(VALUES, *given)
     assert (view.value, view.step) == (0, 0)

@@ -14,7 +14,15 @@ from adviz.sweep import ExperimentResult
 from adviz.tables.baselines import BASELINES
 from adviz.tables.methods import OURS, configuration, parsed
 from adviz.tables.paper_values import table_name
-from adviz.tables.setting import CLASSED, MVTEC, NO_PROTOCOL, OWN_TREES, PROTOCOLS, SCENES, TEXTURES
+from adviz.tables.setting import (
+    CLASSED,
+    CLASSES_UNKNOWN,
+    MVTEC,
+    OWN_TREES,
+    PROTOCOLS,
+    SCENES,
+    TEXTURES,
+)
 
 ALL = [(name.paper, name.table) for name in tables.NAMES]
 
@@ -254,7 +262,7 @@ def test_protocols_that_are_ours_are_said_below_a_table():
     assert PROTOCOLS["mstc"] in text
     assert PROTOCOLS["stc"] not in text
     whole = tables.compare(tables.plan("rd", 4), [])
-    assert NO_PROTOCOL["caltech256"] in repr(whole)
+    assert CLASSES_UNKNOWN["caltech256"] in repr(whole)
     (cell,) = [
         one for one in whole.table.cells if (one.dataset, one.method) == ("caltech256", "RD4AD")
     ]
