@@ -20,6 +20,7 @@ from adviz.sweep.sources import DEMO as DEMO
 from adviz.sweep.sources import MAGNETIC_TILES as MAGNETIC_TILES
 from adviz.sweep.sources import SHANGHAITECH as SHANGHAITECH
 from adviz.sweep.sources import folder_of as folder_of
+from adviz.sweep.sources import load as load
 
 __all__ = [
     "Estimate",

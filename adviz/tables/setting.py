@@ -216,22 +216,14 @@ def reduced(
     )
 
 
-def available_setting(
-    categories: Sequence[str] = ("bottle", "mesh"),
-    every: int = 4,
-    scale: float = 0.5,
-    *,
-    one_class: bool = False,
-    root: str | Path | None = None,
-) -> Setting:
-    """Return the papers' setting where MVTec AD is on disk, else `reduced` on the built-in data.
+def available_setting(*, one_class: bool = False, root: str | Path | None = None) -> Setting:
+    """Return the papers' setting where MVTec AD is on disk, else `built_in`.
 
     The magnetic tiles in ``mtd/`` and ShanghaiTech Campus in ``stc/`` are part of it where they
     are on disk next to ``mvtec/``, and the birds and flowers of SPADE's Fig. 1 in any case.
 
     Parameters
     ----------
-    categories, every, scale: of the reduced setting.
     one_class: with the papers' setting, whether MNIST, Fashion-MNIST and CIFAR-10 are part of it
         (reverse distillation, Table 4), and Caltech-256 where it is on disk: a student for each of
         30 classes, from 5000 images of 256 pixels, takes years on a CPU. `one_class` is a smaller
@@ -249,11 +241,11 @@ def available_setting(
         name: (normal,) for name, normal in PHOTOGRAPHS.items() if normal_classes(name, base)
     }
     if not folder_of(MVTEC_FOLDER, base).is_dir():
-        small = reduced(categories, every, scale)
+        ours = built_in()
         return dataclasses.replace(
-            small,
-            folders={**small.folders, **{name: name for name in photographs}},
-            categories={**small.categories, **photographs},
+            ours,
+            folders={**ours.folders, **{name: name for name in photographs}},
+            categories={**ours.categories, **photographs},
         )
     on_disk = {name for name in OWN_TREES if folder_of(name, base).is_dir()}
     included = {"mvtec_ad"} | on_disk

@@ -2,12 +2,15 @@
 
 `benchmarks/table_results.py` makes them. They are in ``results/``, a file of JSON lines for each
 detector: what all results have in common, the test images of every category, then a line for each
-experiment. Numbers have seven digits, and curves of pixels are left out.
+experiment. Scores and metrics have seven digits, what each image or region has of a PRO five, and
+curves of pixels are left out. In ``results/maps`` are the anomaly maps of the papers' figures, at a
+quarter of their size.
 """
 
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -17,14 +20,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from adviz import metrics
 from adviz._support import write_atomically
-from adviz.sweep import Experiment, ExperimentResult
+from adviz.data import Category
+from adviz.prediction import Neighbors, Prediction
+from adviz.sweep import Experiment, ExperimentResult, load
 
 FOLDER = files("adviz.tables").joinpath("results")
 FORMAT = 1
 DIGITS = 7
+DIGITS_OF_PARTS = 5  # of what each image or region has of a metric
+SMALLER = 4  # times, the sides of maps
+STEPS = 255  # from 0 to the largest value of a category's maps
 OF_IMAGES = ("ids", "labels", "defects")  # the same in all results of a category
 COMMON = ("versions", "threads")  # of what was measured: the same in all results
 
@@ -142,18 +151,92 @@ def _record(result: ExperimentResult) -> dict[str, Any]:
         "metrics": content["metrics"],
         "reasons": content["reasons"],
         "scores": result.images["scores"],
-        "pro": [value for value, label in zip(by_image, labels, strict=True) if label],
-        "regions": result.regions,
         "measured": measured,
     }
-    return dict(_rounded(record))
+    parts = {
+        "pro": [value for value, label in zip(by_image, labels, strict=True) if label],
+        "regions": result.regions,
+    }
+    return {**_rounded(record, DIGITS), **_rounded(parts, DIGITS_OF_PARTS)}
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: Any, digits: int) -> Any:
     if isinstance(value, float):
-        return None if math.isnan(value) else float(f"{value:.{DIGITS}g}")
+        return None if math.isnan(value) else float(f"{value:.{digits}g}")
     if isinstance(value, Mapping):
-        return {name: _rounded(item) for name, item in value.items()}
+        return {name: _rounded(item, digits) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_rounded(item, digits) for item in value]
     return value
+
+
+def shipped_prediction(result: ExperimentResult) -> tuple[Category, Prediction] | None:
+    """Return the images of a built-in category with the maps that come with adviz, for figures.
+
+    Parameters
+    ----------
+    result: whose scores are those of the prediction.
+
+    Returns
+    -------
+    None where there are no maps of this experiment; else the category, and a prediction without
+    layer maps, whose neighbours are the nearest normal image alone, where there is one.
+    """
+    experiment = result.experiment
+    file = FOLDER.joinpath("maps", f"{experiment.key}.npz")
+    if not file.is_file():
+        return None
+    category = load(experiment)
+    with file.open("rb") as stream:
+        stored = dict(np.load(stream))
+    zoom = (1, SMALLER, SMALLER)
+    roots = ndimage.zoom(stored["roots"] / np.float32(STEPS), zoom, mode="nearest", grid_mode=True)
+    neighbors = {}
+    if "nearest" in stored:
+        image = stored["nearest"]  # (N, 1, 1, 1)
+        neighbors["image"] = Neighbors(stored["distance"], image, np.zeros_like(image))
+    prediction = Prediction(
+        score=np.array(result.images["scores"]),
+        anomaly_map=np.square(roots) * stored["largest"],
+        neighbors=neighbors,
+        detector=type(experiment.detector).__name__,
+        backbone=result.facts["backbone"],
+        digest=result.facts["digest"],
+        ids=tuple(result.images["ids"]),
+    )
+    return category, prediction
+
+
+def ship_prediction(experiment: Experiment, prediction: Prediction, folder: str | Path) -> Path:
+    """Write the maps of a prediction for adviz to come with, and return the file.
+
+    Parameters
+    ----------
+    prediction: of the experiment, whose maps' sides are multiples of four.
+    folder: where `shipped_prediction` looks for it is the package's ``tables/results/maps``.
+
+    Raises
+    ------
+    ValueError: it has no maps.
+    OSError: the file cannot be written.
+    """
+    maps = prediction.anomaly_map  # (N, H, W)
+    if maps is None:
+        raise ValueError(f"expected a prediction with maps, got {prediction!r}")
+    n_images, height, width = maps.shape
+    blocks = maps.reshape(n_images, height // SMALLER, SMALLER, width // SMALLER, SMALLER)
+    smaller = blocks.mean((2, 4)).clip(0)
+    largest = np.float32(smaller.max())
+    # Of square roots the steps are finer where maps are low, as most of their values are
+    roots = np.round(STEPS * np.sqrt(smaller / largest)).astype(np.uint8)
+    arrays = {"roots": roots, "largest": largest}
+    if "image" in prediction.neighbors:
+        nearest = prediction.neighbors["image"]
+        arrays["nearest"] = nearest.image[..., :1].astype(np.int16)
+        arrays["distance"] = nearest.distance[..., :1].astype(np.float32)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    path = Path(folder) / f"{experiment.key}.npz"
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, content.getvalue())
+    return path

@@ -4,14 +4,23 @@ import dataclasses
 import hashlib
 import json
 import math
+import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from adviz import DN2, PatchCore, sweep, tables
+from adviz import DN2, SPADE, PatchCore, ReverseDistillation, sweep, tables
+from adviz.detectors import ConventionalDistillation
 from adviz.tables import all_tables, shipped
+from adviz.tables.figures import pictures, plans
 
+# How far a metric of a result that comes with adviz may be from the same one made anew, on a
+# machine that rounds otherwise: a greedy coreset or a training may then go another way
+TOLERANCE = 0.02
+TOLERANCE_OF_STUDENTS = 0.1
+HANDFUL = 3
+QUICK = 10  # seconds that fit, predict and evaluate took at most
 LIKE = sweep.Experiment("demo", "", DN2(), geometry=tables.reduced().geometry(64, crop=True))
 
 
@@ -45,7 +54,7 @@ def test_a_shipped_result_is_what_was_measured(results, folder):
             assert found.images[name] == result.images[name]
         np.testing.assert_allclose(found.images["scores"], result.images["scores"], rtol=1e-6)
         for ours, theirs in zip(found.images["pro"], result.images["pro"], strict=True):
-            assert ours == (theirs if theirs is None else pytest.approx(theirs, rel=1e-6))
+            assert ours == (theirs if theirs is None else pytest.approx(theirs, rel=1e-4))
         assert found.regions.keys() == result.regions.keys()
         assert found.measured["versions"] == result.measured["versions"]
         seconds = result.measured["seconds"]["predict_per_image"]
@@ -93,6 +102,68 @@ def test_a_book_takes_what_is_shipped_unless_it_shall_not(folder, tmp_path, monk
     assert anew.estimate(planned).done == 0
 
 
+def test_maps_that_come_with_adviz_are_those_of_the_experiment_but_for_their_size(results, folder):
+    experiment = results[-1].experiment
+    category, prediction = sweep.predict(experiment)
+    assert shipped.shipped_prediction(results[-1]) is None
+    shipped.ship_prediction(experiment, prediction, folder / "maps")
+    found_category, found = shipped.shipped_prediction(results[-1])
+    assert found_category.test.ids == category.test.ids
+    assert found.score.tolist() == results[-1].images["scores"]
+    assert found.ids == tuple(results[-1].images["ids"])
+    whole = np.ptp(prediction.anomaly_map)
+    assert np.abs(found.anomaly_map - prediction.anomaly_map).max() < 0.02 * whole
+    assert "image" not in found.neighbors
+
+
+def test_the_nearest_normal_image_comes_with_the_maps(folder):
+    like = dataclasses.replace(LIKE, category="mesh", every=6, shots=12)
+    experiment = dataclasses.replace(like, detector=SPADE())
+    (result,) = sweep.run([experiment], folder / "made").results
+    _, prediction = sweep.predict(experiment)
+    shipped.ship_prediction(experiment, prediction, folder / "maps")
+    _, found = shipped.shipped_prediction(result)
+    nearest = prediction.neighbors["image"]
+    assert found.neighbors["image"].image.shape == (len(prediction.score), 1, 1, 1)
+    assert (found.neighbors["image"].image == nearest.image[..., :1]).all()
+    assert (found.neighbors["image"].distance == nearest.distance[..., :1]).all()
+
+
+def test_a_prediction_without_maps_is_not_shipped(results, folder):
+    _, prediction = sweep.predict(results[0].experiment)
+    with pytest.raises(ValueError, match="expected a prediction with maps"):
+        shipped.ship_prediction(results[0].experiment, prediction, folder / "maps")
+    assert list(folder.iterdir()) == []
+
+
+def test_figures_take_maps_that_come_with_adviz_and_make_those_of_other_results(
+    results, folder, monkeypatch
+):
+    made = []
+
+    def predict(experiment, root):
+        made.append(experiment)
+        return "made anew"
+
+    monkeypatch.setattr(plans.sweep, "predict", predict)
+    result = results[-1]
+    come = dataclasses.replace(result, path=None)
+    found = {result.experiment: come}
+    assert plans._predict(found, None, result.experiment) == "made anew"  # there are no maps
+    _, prediction = sweep.measuring.predict(result.experiment)
+    shipped.ship_prediction(result.experiment, prediction, folder / "maps")
+    assert plans._predict(found, None, result.experiment)[1].detector == "PatchCore"
+    assert plans._predict({result.experiment: result}, None, result.experiment) == "made anew"
+    assert made == [result.experiment] * 2
+
+
+def test_every_figure_of_images_has_its_maps():
+    for paper, number in pictures.FIGURES:
+        for experiment in tables.plan_figure(paper, number, tables.built_in()).experiments:
+            if experiment.seed == 0:
+                assert shipped.shipped_prediction(shipped.shipped(experiment)), experiment
+
+
 def shipped_lines():
     for file in sorted(Path(str(shipped.FOLDER)).glob("*.jsonl")):
         for line in file.read_text().splitlines():
@@ -109,3 +180,40 @@ def test_every_line_that_comes_with_adviz_is_of_the_experiment_that_it_says():
         assert experiment.key == record["key"]
         result = shipped.shipped(experiment)
         assert not math.isnan(result.metrics["image_auroc"])
+
+
+def tolerance(experiment):
+    trained = isinstance(experiment.detector, ReverseDistillation | ConventionalDistillation)
+    return TOLERANCE_OF_STUDENTS if trained else TOLERANCE
+
+
+def assert_found_again(experiments, folder):
+    """Run experiments, and compare with what comes with adviz."""
+    report = sweep.run(experiments, folder)
+    assert not report.broken, report
+    for result in report.results:
+        before = shipped.shipped(result.experiment)
+        assert result.facts["images"] == before.facts["images"]
+        for name in ("image_auroc", "pixel_auroc", "pro", "pro_per_image"):
+            expected = pytest.approx(
+                before.metrics[name], abs=tolerance(result.experiment), nan_ok=True
+            )
+            assert result.metrics[name] == expected, (name, result.experiment)
+
+
+def test_a_random_handful_is_found_again(tmp_path):
+    # Another one each time; whatever fails is named
+    quick = []
+    for record in shipped_lines():
+        seconds = record["measured"]["seconds"]
+        took = seconds["fit"] + seconds["predict"] + seconds["evaluate"]
+        if took < QUICK and record["experiment"]["data"] == "demo":
+            quick.append(record["experiment"])
+    chosen = random.sample(quick, HANDFUL)
+    assert_found_again([sweep.Experiment.from_facts(facts) for facts in chosen], tmp_path)
+
+
+@pytest.mark.soak
+def test_everything_is_found_again(tmp_path):
+    everything = [sweep.Experiment.from_facts(record["experiment"]) for record in shipped_lines()]
+    assert_found_again(everything, tmp_path)

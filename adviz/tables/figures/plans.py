@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,13 @@ from adviz.tables.comparison import Comparison, compare
 from adviz.tables.figures.contents import CONTENTS, FEW_CATEGORIES
 from adviz.tables.paper_values import MVTEC_AD, PAPERS, TableName, printed_rows, values
 from adviz.tables.setting import PHOTOGRAPHS, Setting
+from adviz.tables.shipped import shipped_prediction
 from adviz.tables.table import Table, plan_rows
 
 if TYPE_CHECKING:
+    from adviz.data import Category
     from adviz.plots import StaticFigure
+    from adviz.prediction import Prediction
     from adviz.tables.figures.pictures import Predict
 
 
@@ -75,8 +78,9 @@ class FigurePlan:
         ----------
         rows: results of a `sweep.Report`; those of other experiments do not matter.
         root: folder of the data sets, for figures of images and maps.
-        predict: experiment -> (category, prediction), for these; None = `sweep.predict`, which does
-            them again (results hold no maps).
+        predict: experiment -> (category, prediction), for these. None = maps that come with adviz
+            where the result does, else `sweep.predict`, which does the experiment again (results
+            hold no maps).
 
         Raises
         ------
@@ -102,9 +106,10 @@ class FigurePlan:
             )
         # Pictures need maps, and so a prediction; the other figures need numbers alone
         if key in pictures.FIGURES:
+            first = pictures.first_of_each(results)
             if predict is None:
-                predict = partial(sweep.predict, root=None if root is None else Path(root))
-            return pictures.FIGURES[key](self.name, pictures.first_of_each(results), predict)
+                predict = partial(_predict, {one.experiment: one for one in first}, root)
+            return pictures.FIGURES[key](self.name, first, predict)
         if key == ("rd", "5"):
             return distributions.histograms(self.name, pictures.first_of_each(results))
         if key == ("patchcore", "S3"):
@@ -168,6 +173,15 @@ def plan_figure(
             rows = pd.concat([rows, row])
     name = TableName(paper, str(figure), content.title, "Fig.")
     return FigurePlan(plan_rows(name, rows, setting, pro), content.note)
+
+
+def _predict(
+    results: Mapping[Experiment, ExperimentResult], root: str | Path | None, experiment: Experiment
+) -> tuple[Category, Prediction]:
+    """Return the maps that come with adviz, where the result does; else do the experiment again."""
+    result = results[experiment]
+    found = shipped_prediction(result) if result.path is None else None
+    return found or sweep.predict(experiment, None if root is None else Path(root))
 
 
 def _with_few_categories(setting: Setting) -> Setting:
