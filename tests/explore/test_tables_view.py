@@ -484,6 +484,16 @@ def test_the_detail_traces_a_number(view, book, laboratory):
     assert view.facts["folder"] == str(book.folder)
 
 
+def test_a_result_that_comes_with_adviz_names_no_file(tmp_path, laboratory):
+    view = explore.tables(tables.Book(tables.built_in(seeds=(0,)), tmp_path / "rows"))
+    view.paper, view.table = "spade", "7"
+    view.cell = ("SPADE, stage1=knn10", "average")
+    page = detail(view)
+    assert page.count("comes with adviz") == 6
+    assert ".json" not in page
+    assert laboratory.done == []
+
+
 def test_a_result_is_opened(view, laboratory):
     view.cell = (ONE_PERCENT, "average")
     ran(view, "run_cell")

@@ -111,8 +111,9 @@ def test_maps_that_come_with_adviz_are_those_of_the_experiment_but_for_their_siz
     assert found_category.test.ids == category.test.ids
     assert found.score.tolist() == results[-1].images["scores"]
     assert found.ids == tuple(results[-1].images["ids"])
-    whole = np.ptp(prediction.anomaly_map)
-    assert np.abs(found.anomaly_map - prediction.anomaly_map).max() < 0.02 * whole
+    error = np.abs(found.anomaly_map - prediction.anomaly_map) / np.ptp(prediction.anomaly_map)
+    # The smallest maps that there are: 32 pixels, of which 8 are stored
+    assert (error.mean() < 0.01, error.max() < 0.05) == (True, True)
     assert "image" not in found.neighbors
 
 

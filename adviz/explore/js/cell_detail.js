@@ -136,11 +136,12 @@ export function cellDetail(open) {
       h("details.av-broken-details", {}, h("summary", {}, `broken: ${last}`), h("pre", {}, all))));
     experiments.hidden = !cell.rows.length;
     const printed = cell.rows.some((row) => row[1]);
-    const heads = ["experiment", ...(printed ? ["printed"] : []), "ours", "train / test", "seconds", "result file"];
+    const heads = ["experiment", ...(printed ? ["printed"] : []), "ours", "train / test", "seconds", "result"];
     head.replaceChildren(...heads.map((text) => h("th", { scope: "col" }, text)));
     body.replaceChildren(...cell.rows.map((row) => rowNode(row, given.experiments[row[3]], printed, opened)));
     how.hidden = !given.method;
-    const lines = { ...given.method, "results are in": given.folder };
+    const inFolder = cell.rows.some((row) => given.experiments[row[3]].file.endsWith(".json"));
+    const lines = { ...given.method, ...(inFolder ? { "results are in": given.folder } : {}) };
     if (given.method) method.replaceChildren(...Object.entries(lines).flatMap(([one, text]) => pair(one, text)));
   });
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adviz.tables import Book, Comparison, FilledCell
 
 MIB = 2**20
+COMES_WITH_ADVIZ = "comes with adviz"  # in place of a file
 UNDEFINED = "undefined"  # there is no such number, and a sentence says why
 SEVERAL = " / "  # between values that differ from result to result
 Data = dict[str, Any]
@@ -133,7 +134,9 @@ class Describer:
         return self._numbers[experiment]
 
     def _experiment(self, experiment: Experiment, result: ExperimentResult | None) -> Data:
-        found: Data = {"key": experiment.key, "file": f"{experiment.key}.json"}
+        comes_with_adviz = result is not None and result.path is None
+        file = COMES_WITH_ADVIZ if comes_with_adviz else f"{experiment.key}.json"
+        found: Data = {"key": experiment.key, "file": file}
         if result is None:
             return found | {"state": self._missing_words(experiment), "images": "", "seconds": ""}
         train, test = (result.facts.get(name, "?") for name in ("n_train", "n_test"))
