@@ -458,6 +458,8 @@ def _mark(sides: CheckedInequality) -> str:
     if sides.interval is None or set(sides.interval) == {0}:
         return f" {INEQUALITY_MARKS[sides.holds]}"
     digits = DIGITS.get(sides.inequality.left.metric, 1)
+    if not any(round(limit, digits) for limit in sides.interval):
+        digits += 1  # "+0.0 to +0.0" would not say on which side it is
     low, high = (f"{round(limit, digits) + 0:+.{digits}f}" for limit in sides.interval)  # no -0.0
     mark = UNDECIDED if sides.holds is None else INEQUALITY_MARKS[sides.holds]
     return f" ({low} to {high}) {mark}"
