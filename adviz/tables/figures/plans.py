@@ -20,7 +20,7 @@ from adviz.tables.setting import PHOTOGRAPHS, Setting
 from adviz.tables.table import Table, plan_rows
 
 if TYPE_CHECKING:
-    from adviz.plots import StaticFigure
+    from adviz.plots import Chart, StaticFigure
     from adviz.tables.figures.pictures import Predict
 
 
@@ -68,8 +68,10 @@ class FigurePlan:
         *,
         root: str | Path | None = None,
         predict: Predict | None = None,
-    ) -> StaticFigure:
+    ) -> Chart | StaticFigure:
         """Draw the figure from results; experiments without one are left out.
+
+        A chart has hover, and `static()` for paper; what has images or maps is a picture.
 
         Parameters
         ----------
