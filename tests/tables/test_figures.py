@@ -170,6 +170,52 @@ def test_printed_values_stand_beside_ours_on_the_papers_data():
     ).all()
 
 
+def hovered(chart, name, panel=1):
+    """Return the x, y and texts of a line of a chart with hover."""
+    axis = "x" if panel == 1 else f"x{panel}"
+    (trace,) = [one for one in chart.figure.data if one.name == name and one.xaxis == axis]
+    return list(trace.x), list(trace.y), [text.split("<br>") for text in trace.text]
+
+
+def test_a_chart_says_method_setting_value_seeds_and_what_is_printed():
+    setting = dataclasses.replace(SMALL, seeds=(0, 1))
+    plan = tables.plan_figure("patchcore", 4, setting)
+    rows = [made_row(one, image_auroc=(90 + one.seed) / 100) for one in plan.experiments]
+    chart = plan.draw(rows)
+    x, y, texts = hovered(chart, "PatchCore, 10 % of the patches")
+    assert (x, y) == ([1, 3, 5, 7, 9], [90.5] * 5)
+    assert texts[2][1:3] == [
+        "side p of the neighbourhood, patches: 5",
+        "image AUROC, %: 90.5 ± 0.71",
+    ]
+    side = min(plan.experiments[0].geometry.shape)
+    expected = (
+        f"coreset 10 %, p = 5, strides 8+16, {side} px, efficientnet_lite0, 2 categories, 2 seeds"
+    )
+    assert " ".join(texts[2][3:]) == expected
+    _, _, levels = hovered(chart, "PatchCore, 10 % of the patches", panel=3)
+    assert levels[3][1] == "hierarchy levels: 1+2"
+    assert "strides 4+8," in " ".join(levels[3])
+
+    plan = tables.plan_figure("patchcore", "S6", SMALL)
+    chart = plan.draw([made_row(one) for one in plan.experiments])
+    _, _, texts = hovered(chart, "random")
+    assert "random, p = 3" in " ".join(texts[0])
+    _, _, texts = hovered(chart, "greedy coreset, untrained network")
+    assert "efficientnet_lite0 untrained" in " ".join(texts[0])
+
+    plan = tables.plan_figure("patchcore", 6)
+    chart = plan.draw([made_row(one, image_auroc=0.5) for one in plan.experiments])
+    printed = tables.values("patchcore", "S5").query(
+        "method == 'SPADE' and metric == 'image_auroc' and variant == 'shots=5'"
+    )["value"]
+    x, _, texts = hovered(chart, "SPADE")
+    at_five = texts[x.index(5)]
+    assert at_five[2].startswith("image AUROC, %: 50")
+    assert at_five[3] == f"printed in the paper: {printed.item():.4g}"
+    assert "5 training images, 224 px" in " ".join(at_five)
+
+
 def test_the_default_is_the_level_line_of_the_resolutions():
     plan = tables.plan_figure("patchcore", "S4", SMALL)
     rows = [made_row(one, pixel_auroc=one.geometry.size / 1000) for one in plan.experiments]
