@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 
+from adviz.metrics import Curve
 from adviz.plots import style
 from adviz.plots.chart import Chart
 from adviz.plots.checks import takes_arrays
@@ -19,6 +20,7 @@ from adviz.plots.curves import (
     drawable_part,
     interactive_curves,
     legend_name,
+    names_of,
 )
 
 # Inches
@@ -100,16 +102,19 @@ def _static(
 ) -> style.StaticFigure:
     """Draw the curves with matplotlib."""
     kinds = list(curves)
-    names = {kind: _legend_texts(kind, curves[kind], areas.get(kind)) for kind in kinds}
+    texts = {kind: _legend_texts(kind, curves[kind], areas.get(kind)) for kind in kinds}
     # All panels have room for the longest legend, so that they stand in a row
-    legend_lines = max(_count_lines(kind, names[kind]) for kind in kinds)
+    legend_lines = max(_count_lines(kind, texts[kind]) for kind in kinds)
     width = LEFT + len(kinds) * SIDE + (len(kinds) - 1) * GAP + 0.45
     top = 0.45 + style.title_room(title, width)
     figure = style.StaticFigure(width, top + SIDE + 0.85 + LEGEND_LINE * legend_lines)
     style.write_title(figure, title)
     for column, kind in enumerate(kinds):
         axes = figure.panel(LEFT + column * (SIDE + GAP), top, SIDE, SIDE, kind)
-        _draw(axes, kind, curves[kind], names[kind], limit, prevalence)
+        _mark(axes, kind, limit, prevalence)
+        for name, text in zip(curves[kind], texts[kind], strict=True):
+            _draw_curve(axes, kind, curves[kind][name], text, names_of(curves).index(name))
+        _draw_legend(axes)
     return figure
 
 
@@ -140,14 +145,8 @@ def _count_lines(kind: str, texts: list[str]) -> int:
     return sum(text.count("\n") + 1 for text in texts) + (kind == "pro")
 
 
-def _draw(
-    axes: Axes,
-    kind: str,
-    curves: Curves,
-    names: list[str],
-    limit: float,
-    prevalence: float | None,
-) -> None:
+def _mark(axes: Axes, kind: str, limit: float, prevalence: float | None) -> None:
+    """Draw an empty panel: names, the curve of chance, and what the PRO number integrates."""
     title, x, y, _ = CURVE_KINDS[kind]
     style.plain_axes(axes, x, y)
     # Square panels: a unit is as long across as up
@@ -158,21 +157,26 @@ def _draw(
         start, end = ends
         rates = [start[0], end[0]], [start[1], end[1]]
         axes.plot(*rates, color=style.CHANCE, linestyle=":", linewidth=1.2, label="_chance")
-    for number, (name, curve) in enumerate(zip(names, curves.values(), strict=True)):
-        thinned = drawable_part(curve)
-        colour, dashes, _ = style.curve_style(number)
-        axes.plot(
-            thinned.x,
-            thinned.y,
-            label=name,
-            linewidth=2.2,
-            color=colour,
-            linestyle=dashes,
-            drawstyle="steps" if kind == "precision_recall" else "default",
-        )
     if kind == "pro":
         label = f"area up to {style.number(limit)}"
         axes.axvspan(0, limit, color=style.SKY, alpha=0.2, linewidth=0, label=label)
+
+
+def _draw_curve(axes: Axes, kind: str, curve: Curve, text: str, number: int) -> None:
+    thinned = drawable_part(curve)
+    colour, dashes, _ = style.curve_style(number)
+    axes.plot(
+        thinned.x,
+        thinned.y,
+        label=text,
+        linewidth=2.2,
+        color=colour,
+        linestyle=dashes,
+        drawstyle="steps" if kind == "precision_recall" else "default",
+    )
+
+
+def _draw_legend(axes: Axes) -> None:
     axes.legend(
         loc="upper left",
         bbox_to_anchor=(-0.05, -0.17),

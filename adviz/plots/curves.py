@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +50,11 @@ def check_curves(curves: Curves) -> None:
     """Raise unless there is something to draw."""
     if not curves:
         raise ValueError("curves must hold at least one name -> Curve, got none")
+
+
+def names_of(curves: Mapping[str, Curves]) -> list[str]:
+    """Return the names of all panels; a name's place gives its colour and dashes in each."""
+    return list(dict.fromkeys(chain(*curves.values())))
 
 
 def is_defined(curve: Curve) -> bool:
@@ -100,6 +106,7 @@ def interactive_curves(
         gap=0.11,
         legend_lines=max(len(named) for named in curves.values()) + 1,
     )
+    names = names_of(curves)
     if len(curves) == 1:
         figure.update_layout(width=ALONE)
     for column, (kind, named) in enumerate(curves.items(), start=1):
@@ -108,8 +115,8 @@ def interactive_curves(
         figure.update_layout({legend: {**interactive.LEGEND, "orientation": "v", "x": left}})
         figure.update_layout({legend: {"y": -interactive.AXIS / PANEL}})
         axes = {"row": 1, "col": column}
-        for number, (name, curve) in enumerate(named.items()):
-            trace = _trace(kind, name, curve, areas.get(kind), number)
+        for name, curve in named.items():
+            trace = _trace(kind, name, curve, areas.get(kind), names.index(name))
             trace.legend = legend
             figure.add_trace(trace, **axes)
         _mark(figure, kind, limit, prevalence, column)

@@ -178,3 +178,14 @@ def test_other_errors():
         curves_static({})
     with pytest.raises(ValueError, match="got none"):
         curves_static({"roc": {}})
+
+
+def test_a_name_has_one_colour_in_all_panels_with_hover_and_on_paper():
+    curves = {"roc": {"one": CURVE, "two": CURVE}, "pro": {"two": CURVE}}
+    chart = curves_chart(curves)
+    assert chart.figure.data[1].line.color == chart.figure.data[2].line.color
+    assert chart.figure.data[0].line.color != chart.figure.data[1].line.color
+    assert [trace.legend for trace in chart.figure.data] == ["legend", "legend", "legend2"]
+    drawn = [line for axes in chart.static().axes for line in axes.lines]
+    colours = [line.get_color() for line in drawn if line.get_label() == "two"]
+    assert colours == [chart.figure.data[1].line.color] * 2
