@@ -1,14 +1,14 @@
 """Figures of arrays: matplotlib for pictures, plotly for charts; nothing is shown by itself."""
 
 # For other rooms
+from adviz.plots.chart import Chart
 from adviz.plots.colours import THRESHOLD_COLOUR as THRESHOLD_COLOUR
 from adviz.plots.colours import heat, overlay, shared_limits, signed_heat
 from adviz.plots.comparison import comparison_row, score_scatter
 from adviz.plots.coreset import coreset_figure, coreset_size_chart
+from adviz.plots.curve_chart import curves_chart
 from adviz.plots.curve_sheet import curve_sheet
 from adviz.plots.curves import CURVE_KINDS as CURVE_KINDS
-from adviz.plots.curves import precision_recall_figure, pro_figure, roc_figure
-from adviz.plots.curves_static import curves_static
 from adviz.plots.decisions import THUMBNAILS as THUMBNAILS
 from adviz.plots.decisions import Gallery as Gallery
 from adviz.plots.decisions import decision_page, score_strip_static
@@ -25,7 +25,7 @@ from adviz.plots.retrieval import neighbor_strip, patch_strip
 from adviz.plots.rows import anomaly_row, anomaly_rows
 from adviz.plots.sampling import sampling_panels
 from adviz.plots.scores import KIND_COLOURS as KIND_COLOURS
-from adviz.plots.scores import score_histogram, score_histogram_static, score_strip
+from adviz.plots.scores import score_histogram, score_strip
 from adviz.plots.scores import strip_rows as strip_rows
 from adviz.plots.sheet import contact_sheet
 from adviz.plots.style import StaticFigure, curve_style
@@ -33,6 +33,7 @@ from adviz.plots.table import table_figure
 from adviz.plots.training import loss_curve
 
 __all__ = [
+    "Chart",
     "Line",
     "Panel",
     "Picture",
@@ -45,7 +46,7 @@ __all__ = [
     "coreset_size_chart",
     "curve_sheet",
     "curve_style",
-    "curves_static",
+    "curves_chart",
     "decision_page",
     "distillation_scheme",
     "heat",
@@ -58,14 +59,10 @@ __all__ = [
     "panel_grid",
     "patch_strip",
     "picture_groups",
-    "precision_recall_figure",
-    "pro_figure",
     "pro_page",
     "region_fill",
-    "roc_figure",
     "sampling_panels",
     "score_histogram",
-    "score_histogram_static",
     "score_scatter",
     "score_strip",
     "score_strip_static",

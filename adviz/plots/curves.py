@@ -1,18 +1,21 @@
-"""ROC, precision-recall and per-region-overlap curves, several on one chart."""
+"""ROC, precision-recall and per-region-overlap curves: what is drawn, and the chart with hover."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from adviz.metrics import Curve
-from adviz.plots import style
-from adviz.plots.checks import takes_arrays
+from adviz.plots import interactive, style
 
-MOST_POINTS = 400  # per curve in a chart; a pixel-level curve has one per distinct score
+MOST_POINTS = 300  # per curve; a pixel-level curve has one per distinct score
+# Pixels
+PANEL = 330  # height of a panel with hover
+ALONE = 620  # width of a chart of one panel
 Curves = Mapping[str, Curve]
 Areas = Mapping[str, float] | None
 
@@ -33,136 +36,8 @@ CURVE_KINDS = {
         "per-region overlap", "false positive rate of the pixels", "mean overlap per region", "PRO"
     ),
 }
-
-
-@takes_arrays
-def roc_figure(curves: Curves, *, areas: Areas = None, title: str = "") -> go.Figure:
-    """Draw ROC curves over the diagonal of chance.
-
-    Parameters
-    ----------
-    curves: name -> Curve, x = false positive rate 0..1, y = true positive rate 0..1, threshold in
-        score units.
-    areas: name -> AUROC, printed in the legend; names that are missing get none.
-    title: text over the chart.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure; one line trace per curve, thinned to at most 400 points
-    (`Curve.thinned`). A curve that is undefined (NaN) has no line and the legend says so.
-
-    Raises
-    ------
-    ValueError: no curve.
-
-    Examples
-    --------
-    >>> curve = metrics.roc_curve(prediction.score, category.test.labels)
-    >>> figure = plots.roc_figure({"PatchCore": curve})
-    >>> len(figure.data[0].x) == len(curve.x)
-    True
-    """
-    figure = _figure("roc", curves, areas, title)
-    # A random score has equal rates
-    _chance_line(figure, (0, 0), (1, 1))
-    return figure
-
-
-@takes_arrays
-def precision_recall_figure(
-    curves: Curves, *, areas: Areas = None, prevalence: float | None = None, title: str = ""
-) -> go.Figure:
-    """Draw precision-recall curves.
-
-    Parameters
-    ----------
-    curves: name -> Curve, x = recall 0..1, y = precision 0..1, threshold in score units.
-    areas: name -> average precision, printed in the legend.
-    prevalence: fraction of anomalous items 0..1, the precision of chance, drawn as a line; None for
-        no line.
-    title: text over the chart.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure, as `roc_figure`; precision is joined by steps, since between two
-    thresholds it is not linear.
-
-    Raises
-    ------
-    ValueError: as `roc_figure`, or a prevalence outside 0..1.
-
-    Examples
-    --------
-    >>> curve = metrics.precision_recall_curve(prediction.score, category.test.labels)
-    >>> figure = plots.precision_recall_figure({"PatchCore": curve}, prevalence=26 / 46)
-    >>> figure.data[0].line.shape
-    'vh'
-    """
-    if prevalence is not None and not 0 <= prevalence <= 1:
-        raise ValueError(f"prevalence must lie in 0..1, got {prevalence}")
-    figure = _figure("precision_recall", curves, areas, title)
-    # The precision of a random score is the prevalence, at every recall
-    if prevalence is not None:
-        _chance_line(figure, (0, prevalence), (1, prevalence))
-    return figure
-
-
-@takes_arrays
-def pro_figure(
-    curves: Curves, *, limit: float = 0.3, areas: Areas = None, title: str = ""
-) -> go.Figure:
-    """Draw per-region-overlap curves, the range that the PRO number integrates shaded.
-
-    Parameters
-    ----------
-    curves: name -> Curve, x = false positive rate of the pixels 0..1, y = mean overlap over the
-        regions 0..1.
-    limit: false positive rate up to which the area counts, 0 < limit <= 1.
-    areas: name -> area up to the limit divided by the limit, 0..1, printed in the legend.
-    title: text over the chart.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure, as `roc_figure`, with a rectangle shape named "limit" from 0 to the
-    limit.
-
-    Raises
-    ------
-    ValueError: as `roc_figure`, or a limit outside (0, 1].
-
-    Examples
-    --------
-    >>> curve = metrics.pro_curve(prediction.anomaly_map, category.test.masks_array())
-    >>> figure = plots.pro_figure({"PatchCore": curve}, limit=0.3)
-    >>> figure.layout.shapes[0].name
-    'limit'
-    """
-    check_limit(limit)
-    figure = _figure("pro", curves, areas, title)
-    figure.add_shape(
-        type="rect",
-        x0=0,
-        x1=limit,
-        y0=0,
-        y1=1,
-        yref="paper",
-        layer="below",
-        name="limit",
-        fillcolor=style.SKY,
-        opacity=0.2,
-        line_width=0,
-    )
-    figure.add_annotation(
-        x=limit,
-        y=1,
-        yref="paper",
-        xanchor="right",
-        yanchor="bottom",
-        showarrow=False,
-        font_size=14,
-        text=f"area up to {style.number(limit)}",
-    )
-    return figure
+# Between two thresholds precision is not linear: first to the new one, then along
+LINE_SHAPES = {"roc": "linear", "precision_recall": "vh", "pro": "linear"}
 
 
 def check_limit(limit: float) -> None:
@@ -177,15 +52,20 @@ def check_curves(curves: Curves) -> None:
         raise ValueError("curves must hold at least one name -> Curve, got none")
 
 
+def names_of(curves: Mapping[str, Curves]) -> list[str]:
+    """Return the names of all panels; a name's place gives its colour and dashes in each."""
+    return list(dict.fromkeys(chain(*curves.values())))
+
+
 def is_defined(curve: Curve) -> bool:
     """Return whether both axes are finite; metrics give NaN where a class is missing."""
     return bool(np.isfinite(curve.x).all() and np.isfinite(curve.y).all())
 
 
-def drawable_part(curve: Curve, most_points: int) -> Curve:
-    """Return a curve thinned to some points, or no points where it is undefined."""
+def drawable_part(curve: Curve) -> Curve:
+    """Return a curve thinned to what is drawn, or no points where it is undefined."""
     if is_defined(curve):
-        return curve.thinned(most_points)
+        return curve.thinned(MOST_POINTS)
     return Curve(*np.empty((3, 0)))
 
 
@@ -198,44 +78,85 @@ def legend_name(name: str, curve: Curve, areas: Areas, measure: str) -> str:
     return f"{name} · {measure} {areas[name]:.3f}"
 
 
-def _figure(kind: str, curves: Curves, areas: Areas, title: str) -> go.Figure:
-    """Return a chart of curves of one kind, without lines for chance or limits."""
-    check_curves(curves)
-    _, x, y, area = CURVE_KINDS[kind]
-    figure = style.chart(title, x, y, height=480)
-    for number, (name, curve) in enumerate(curves.items()):
-        thinned = drawable_part(curve, MOST_POINTS)
-        figure.add_scatter(
-            x=thinned.x,
-            y=thinned.y,
-            mode="lines",
-            name=legend_name(name, curve, areas, area),
-            line={
-                "color": style.PALETTE[number % len(style.PALETTE)],
-                "dash": style.DASHES[number % len(style.DASHES)],
-                "width": 3,
-                # Between two thresholds precision is not linear
-                "shape": "vh" if kind == "precision_recall" else "linear",
-            },
-            text=[style.number(value) for value in thinned.threshold],
-            hovertemplate=(
-                f"{name}<br>{x} %{{x:.4f}}<br>{y} %{{y:.4f}}<br>threshold %{{text}}<extra></extra>"
-            ),
-        )
-    figure.update_layout(showlegend=True)
-    figure.update_xaxes(range=[-0.01, 1.01], constrain="domain")
-    figure.update_yaxes(range=[-0.01, 1.03])
+def chance_line(
+    kind: str, prevalence: float | None
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return both ends of the curve of a random score, or None where it is not drawn."""
+    if kind == "roc":  # equal rates
+        return (0, 0), (1, 1)
+    if kind == "precision_recall" and prevalence is not None:  # the prevalence, at every recall
+        return (0, prevalence), (1, prevalence)
+    return None
+
+
+def interactive_curves(
+    curves: Mapping[str, Curves],
+    areas: Mapping[str, Areas],
+    limit: float,
+    prevalence: float | None,
+    title: str,
+) -> go.Figure:
+    """Draw some kinds of curves side by side with plotly, each with its legend below."""
+    figure = interactive.grid(
+        1,
+        len(curves),
+        title=title,
+        panel_titles=[f"<b>{CURVE_KINDS[kind].title}</b>" for kind in curves],
+        panel_height=PANEL,
+        gap=0.11,
+        legend_lines=max(len(named) for named in curves.values()) + 1,
+    )
+    names = names_of(curves)
+    if len(curves) == 1:
+        figure.update_layout(width=ALONE)
+    for column, (kind, named) in enumerate(curves.items(), start=1):
+        legend = "legend" if column == 1 else f"legend{column}"
+        left = figure.layout["xaxis" if column == 1 else f"xaxis{column}"].domain[0]
+        figure.update_layout({legend: {**interactive.LEGEND, "orientation": "v", "x": left}})
+        figure.update_layout({legend: {"y": -interactive.AXIS / PANEL}})
+        axes = {"row": 1, "col": column}
+        for name, curve in named.items():
+            trace = _trace(kind, name, curve, areas.get(kind), names.index(name))
+            trace.legend = legend
+            figure.add_trace(trace, **axes)
+        _mark(figure, kind, limit, prevalence, column)
+        figure.update_xaxes(title_text=CURVE_KINDS[kind].x, range=[-0.01, 1.01], **axes)
+        figure.update_yaxes(title_text=CURVE_KINDS[kind].y, range=[-0.01, 1.03], **axes)
     return figure
 
 
-def _chance_line(figure: go.Figure, start: tuple[float, float], end: tuple[float, float]) -> None:
-    figure.add_shape(
-        type="line",
-        x0=start[0],
-        y0=start[1],
-        x1=end[0],
-        y1=end[1],
-        layer="below",
-        name="chance",
-        line={"color": style.CHANCE, "dash": "dot"},
+def _mark(
+    figure: go.Figure, kind: str, limit: float, prevalence: float | None, column: int
+) -> None:
+    """Draw the curve of chance, and shade what the PRO number integrates."""
+    axes = {"row": 1, "col": column}
+    ends = chance_line(kind, prevalence)
+    if ends is not None:
+        (x0, y0), (x1, y1) = ends
+        line = {"color": style.CHANCE, "dash": "dot"}
+        chance = {"x0": x0, "y0": y0, "x1": x1, "y1": y1, "line": line}
+        figure.add_shape(type="line", layer="below", name="chance", **chance, **axes)
+    if kind == "pro":
+        shade = {"fillcolor": style.SKY, "opacity": 0.2, "line_width": 0, "layer": "below"}
+        corners = {"x0": 0, "x1": limit, "y0": 0, "y1": 1.03}
+        figure.add_shape(type="rect", name="limit", **corners, **shade, **axes)
+        text = f"area up to {style.number(limit)}"
+        inside = {"yanchor": "bottom", "xanchor": "left", "showarrow": False, "font_size": 12}
+        figure.add_annotation(text=text, x=0.02 * limit, y=0.01, **inside, **axes)
+
+
+def _trace(kind: str, name: str, curve: Curve, areas: Areas, number: int) -> go.Scatter:
+    _, x, y, area = CURVE_KINDS[kind]
+    thinned = drawable_part(curve)
+    return go.Scatter(
+        x=interactive.plain(thinned.x),
+        y=interactive.plain(thinned.y),
+        mode="lines",
+        name=interactive.escaped(legend_name(name, curve, areas, area)),
+        line={**style.plotly_line(number, width=2.5), "shape": LINE_SHAPES[kind]},
+        text=[style.number(value) for value in thinned.threshold],
+        hovertemplate=(
+            f"{interactive.hover(name)}<br>{x} %{{x:.4f}}<br>{y} %{{y:.4f}}<br>"
+            "threshold %{text}<extra></extra>"
+        ),
     )

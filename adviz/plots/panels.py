@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from adviz.plots import style
-from adviz.plots.checks import as_array
+from adviz.plots import interactive, style
+from adviz.plots.chart import Chart
+from adviz.plots.checks import as_array, check_length
 from adviz.plots.style import curve_style
 
 # Inches
@@ -39,6 +42,7 @@ class Line:
     y: (P,) values; NaN where there is none.
     spread: (P,) half lengths of the error bars; NaN = none.
     printed: (P,) what a paper prints for the same points; NaN = nothing.
+    details: P texts for the hover, such as the setting of each point; empty = none.
 
     Examples
     --------
@@ -50,6 +54,7 @@ class Line:
     y: np.ndarray
     spread: np.ndarray | None = None
     printed: np.ndarray | None = None
+    details: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "spread", "printed"):
@@ -59,6 +64,8 @@ class Line:
                 raise ValueError(
                     f"{name} must have the shape {np.shape(self.x)} of x, got {np.shape(values)}"
                 )
+        if self.details:
+            check_length(self.details, len(self.x), "details", "x")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,21 +99,21 @@ class Panel:
     joined: bool = True
 
 
-def panel_grid(
-    panels: Sequence[Panel], columns: int, *, title: str = "", note: str = ""
-) -> style.StaticFigure:
+def panel_grid(panels: Sequence[Panel], columns: int, *, title: str = "", note: str = "") -> Chart:
     """Draw charts of lines with error bars, row by row, with one legend below.
 
     Parameters
     ----------
     panels: the charts.
     columns: in a row, >= 1.
-    title, note: texts over the figure and below it.
+    title, note: texts over the figure, and below it on paper.
 
     Returns
     -------
-    StaticFigure; its axes are labelled "panel 0", "panel 1", ... A line has the same colour, dashes
-    and marker in all panels; printed values are hollow markers. A panel without any value says so.
+    Chart. A line has the same colour, dashes and marker in all panels; printed values are hollow
+    markers. A panel without any value says so. Pointed at, a marker says its line, place, value
+    with the spread, `details`, and what is printed. The axes of the static figure are labelled
+    "panel 0", "panel 1", ...
 
     Raises
     ------
@@ -116,16 +123,27 @@ def panel_grid(
     --------
     >>> line = plots.Line(x=np.array([1, 2]), y=np.array([0.8, 0.9]))
     >>> plots.panel_grid([plots.Panel("images", "AUROC", {"PatchCore": line})], columns=1)
-    <StaticFigure size ...>
+    Chart('')
     """
     if not panels or columns < 1:
         raise ValueError(
             f"panel_grid needs panels and columns >= 1, got {len(panels)} panels, columns={columns}"
         )
     columns = min(columns, len(panels))
-    rows = -(-len(panels) // columns)
     # A line has the same place in the legend, and so the same colour, in all panels
     names = list(dict.fromkeys(chain(*(panel.lines for panel in panels))))
+    return Chart(
+        title,
+        lambda: _interactive(panels, columns, names, title, note),
+        lambda: _static(panels, columns, names, title, note),
+    )
+
+
+def _static(
+    panels: Sequence[Panel], columns: int, names: Sequence[str], title: str, note: str
+) -> style.StaticFigure:
+    """Draw the panels with matplotlib."""
+    rows = -(-len(panels) // columns)
     handles = _legend_handles(panels, names)
     width = LEFT + columns * PANEL_WIDTH + (columns - 1) * GAP + RIGHT
     text_width = width - 2 * style.MARGIN
@@ -288,18 +306,153 @@ def _draw_line(axes: Axes, name: str, line: Line, number: int, joined: bool) -> 
 
 
 def _draw_ticks(axes: Axes, ticks: Mapping[float, str], logarithmic: bool) -> None:
-    """Name positions, but not those too close to the one before."""
+    names = _tick_names(ticks, logarithmic)
+    axes.set_xticks(list(names), list(names.values()))
+    if any("\n" in name for name in names.values()):
+        axes.margins(x=0.14)
+
+
+def _tick_names(ticks: Mapping[float, str], logarithmic: bool) -> dict[float, str]:
+    """Return position -> name, "" for those too close to the one before."""
     positions = sorted(ticks)
     along = np.log(positions) if logarithmic else np.array(positions, float)
     closest = CLOSEST * np.ptp(along)
-    names = []
+    names = {}
     last_named = -np.inf
     for position, along_axis in zip(positions, along, strict=True):
         if along_axis - last_named < closest:
-            names.append("")
+            names[position] = ""
         else:
-            names.append(ticks[position])
+            names[position] = ticks[position]
             last_named = along_axis
-    axes.set_xticks(positions, names)
-    if any("\n" in name for name in names):
-        axes.margins(x=0.14)
+    return names
+
+
+def _interactive(
+    panels: Sequence[Panel], columns: int, names: Sequence[str], title: str, note: str
+) -> go.Figure:
+    """Draw the panels with plotly."""
+    figure = interactive.grid(
+        -(-len(panels) // columns),
+        columns,
+        title=title,
+        note=note,
+        panel_titles=[interactive.escaped(panel.title) for panel in panels],
+        gap=0.1 if columns < 3 else 0.075,
+        legend_lines=-(-len(names) // columns) + 1,
+    )
+    limits = _limits(panels)
+    shown: set[str] = set()  # in the legend
+    for number, panel in enumerate(panels):
+        row, column = divmod(number, columns)
+        traces = _traces(panel, names)
+        for trace in traces:
+            trace.showlegend = trace.legendgroup not in shown
+            shown.add(trace.legendgroup)
+            figure.add_trace(trace, row + 1, column + 1)
+        axis: dict[str, Any] = {"title_text": interactive.escaped(panel.x)}
+        if panel.logarithmic:
+            axis["type"] = "log"
+        if panel.ticks is not None:
+            ticks = _tick_names(panel.ticks, panel.logarithmic)
+            axis["tickvals"] = list(ticks)
+            axis["ticktext"] = [interactive.escaped(name) for name in ticks.values()]
+        figure.update_xaxes(axis, row=row + 1, col=column + 1)
+        figure.update_yaxes(
+            title_text=interactive.escaped(panel.y),
+            range=interactive.plain(limits[panel.y]),
+            row=row + 1,
+            col=column + 1,
+        )
+        if not any(_has_values(np.array(trace.y, float)) for trace in traces):
+            interactive.say(figure, "no results yet", row + 1, column + 1)
+    return figure
+
+
+def _traces(panel: Panel, names: Sequence[str]) -> list[go.Scatter]:
+    """Return what is drawn in a panel: lines, what papers print for them, and the level line."""
+    traces = []
+    for name, line in panel.lines.items():
+        traces.append(_line_trace(panel, name, line, names.index(name)))
+    for name, line in panel.lines.items():
+        if _has_values(line.printed):
+            traces.append(_printed_trace(panel, name, line, names.index(name)))
+    if panel.reference is not None:
+        traces.append(_level_trace(panel, *panel.reference))
+    return traces
+
+
+def _line_trace(panel: Panel, name: str, line: Line, number: int) -> go.Scatter:
+    finite = np.isfinite(line.y)
+    hover = [text for text, drawn in zip(_hover(panel, name, line), finite, strict=True) if drawn]
+    spread = None
+    if _has_values(line.spread):
+        bars = interactive.plain(np.asarray(line.spread)[finite])
+        spread = {"array": bars, "thickness": 1.2, "width": 4}
+    return go.Scatter(
+        x=interactive.plain(line.x[finite]),
+        y=interactive.plain(line.y[finite]),
+        error_y=spread,
+        mode="lines+markers" if panel.joined else "markers",
+        line=style.plotly_line(number, width=2),
+        marker={"symbol": style.SYMBOLS[number % len(style.SYMBOLS)], "size": 8},
+        name=interactive.escaped(name),
+        legendgroup=name,
+        text=hover,
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _printed_trace(panel: Panel, name: str, line: Line, number: int) -> go.Scatter:
+    return go.Scatter(
+        x=interactive.plain(line.x),
+        y=interactive.plain(line.printed),
+        mode="markers",
+        marker={
+            "symbol": f"{style.SYMBOLS[number % len(style.SYMBOLS)]}-open",
+            "size": 12,
+            "color": style.PALETTE[number % len(style.PALETTE)],
+            "line": {"width": 1.5},
+        },
+        name=PRINTED,
+        legendgroup=PRINTED,
+        text=_hover(panel, name, line),
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _level_trace(panel: Panel, name: str, level: float) -> go.Scatter:
+    """Return the level line, from the first to the last place of the panel."""
+    places = [*chain(*(line.x for line in panel.lines.values())), *(panel.ticks or {})] or [0, 1]
+    ends = [min(places), max(places)]
+    return go.Scatter(
+        x=interactive.plain(ends),
+        y=interactive.plain([level, level]),
+        mode="lines",
+        line={"color": style.INK, "dash": "dot", "width": 1.6},
+        name=interactive.escaped(name),
+        legendgroup=name,
+        hovertemplate=f"{interactive.escaped(f'{name}: {style.number(level)}')}<extra></extra>",
+    )
+
+
+def _hover(panel: Panel, name: str, line: Line) -> list[str]:
+    """Return what each point of a line says when it is pointed at."""
+    texts = []
+    nothing = np.full(np.shape(line.x), np.nan)
+    spreads = nothing if line.spread is None else line.spread
+    printed = nothing if line.printed is None else line.printed
+    for number, x in enumerate(np.asarray(line.x, float).tolist()):
+        place = (panel.ticks or {}).get(x, style.number(x)).replace("\n", ", ")
+        parts = [f"{panel.x}: {place}"]
+        if np.isfinite(line.y[number]):
+            value = f"{panel.y}: {style.number(line.y[number])}"
+            if np.isfinite(spreads[number]):
+                value += f" ± {spreads[number]:.2g}"
+            parts.append(value)
+        if np.isfinite(printed[number]):
+            parts.append(f"{PRINTED}: {style.number(printed[number])}")
+        if line.details:
+            parts.append(line.details[number])
+        texts.append(interactive.hover(name, *parts))
+    return texts

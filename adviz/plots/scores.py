@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from adviz.plots import style
+from adviz.plots import interactive, style
+from adviz.plots.chart import Chart
 from adviz.plots.checks import check_length, check_scores, check_threshold, takes_arrays
 
 
@@ -56,7 +58,7 @@ def score_histogram(
     title: str = "",
     bins: int = 30,
     quantity: str = "anomaly score",
-) -> go.Figure:
+) -> Chart:
     """Draw the scores of good and anomalous images as two histograms over the same bins.
 
     Parameters
@@ -72,8 +74,8 @@ def score_histogram(
 
     Returns
     -------
-    plotly.graph_objects.Figure; one bar trace per group that occurs, x = centres of its bins that
-    are not empty, y = counts.
+    Chart. A bar that is pointed at says how many images of its group have scores in which range.
+    With hover, empty bins have no bars.
 
     Raises
     ------
@@ -82,40 +84,75 @@ def score_histogram(
 
     Examples
     --------
-    >>> figure = plots.score_histogram(prediction.score, category.test.labels, threshold=30.0)
-    >>> [trace.name.split()[0] for trace in figure.data]
+    >>> chart = plots.score_histogram(prediction.score, category.test.labels, threshold=30.0)
+    >>> [trace.name.split()[0] for trace in chart.figure.data]
     ['good', 'anomalous']
     """
     edges = _edges(scores, labels, threshold, bins)
-    centres = (edges[:-1] + edges[1:]) / 2
-    widths = np.diff(edges)
+    return Chart(
+        title,
+        lambda: _interactive_histogram(scores, labels, edges, threshold, title, quantity),
+        lambda: _static_histogram(scores, labels, edges, threshold, title, quantity),
+    )
+
+
+def _interactive_histogram(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    edges: np.ndarray,
+    threshold: float | None,
+    title: str,
+    quantity: str,
+) -> go.Figure:
+    """Draw the histogram with plotly."""
     figure = style.chart(title, quantity, "images")
-    for group in GROUPS:
-        chosen = scores[labels == group.label]
-        if not len(chosen):
-            continue
-        counts, _ = np.histogram(chosen, edges)
-        # Empty bins would be hovered over
-        filled = counts > 0
-        figure.add_bar(
-            x=centres[filled],
-            y=counts[filled],
-            width=widths[filled],
-            name=f"{group.name} ({len(chosen)})",
-            opacity=0.75,
-            marker=_bar_style(group),
-            customdata=np.stack([edges[:-1], edges[1:]], axis=1)[filled],
-            hovertemplate=(
-                f"%{{y}} {group.name}<br>"
-                "score %{customdata[0]:.4g} to %{customdata[1]:.4g}<extra></extra>"
-            ),
-        )
+    for bars in histogram_bars(scores, labels, edges):
+        texts = [
+            f"score {style.number(low)} to {style.number(high)}"
+            for low, high in pairwise(edges.tolist())
+        ]
+        figure.add_trace(bar_trace(bars, edges, texts, name=f"{bars.group.name} ({bars.total})"))
     figure.update_layout(barmode="overlay", bargap=0, showlegend=True)
     highest = max((int(np.max(trace.y)) for trace in figure.data), default=1)
     figure.update_yaxes(dtick=max(1, math.ceil(highest / 6)))  # images are counted in whole numbers
     if threshold is not None:
         _threshold_line(figure, threshold)
     return figure
+
+
+class Bars(NamedTuple):
+    """The histogram of a group: how many of its images lie in each bin, and in all."""
+
+    group: Group
+    counts: np.ndarray
+    total: int
+
+
+def histogram_bars(scores: np.ndarray, labels: np.ndarray, edges: np.ndarray) -> list[Bars]:
+    """Return the histogram of every group that occurs, over common edges."""
+    histograms = []
+    for group in GROUPS:
+        chosen = scores[labels == group.label]
+        if len(chosen):
+            counts, _ = np.histogram(chosen, edges)
+            histograms.append(Bars(group, counts, len(chosen)))
+    return histograms
+
+
+def bar_trace(bars: Bars, edges: np.ndarray, texts: Sequence[str], name: str) -> go.Bar:
+    """Return plotly's bars of a group; `texts` say for each bin which scores are in it."""
+    filled = bars.counts > 0  # empty bins would be hovered over
+    return go.Bar(
+        x=interactive.plain(((edges[:-1] + edges[1:]) / 2)[filled]),
+        y=interactive.plain(bars.counts[filled]),
+        width=interactive.plain(np.diff(edges)[filled]),
+        name=name,
+        opacity=0.75,
+        marker=_bar_style(bars.group),
+        text=[text for text, shown in zip(texts, filled, strict=True) if shown],
+        textposition="none",
+        hovertemplate=f"%{{y}} {bars.group.name}<br>%{{text}}<extra></extra>",
+    )
 
 
 def _bar_style(group: Group) -> dict[str, object]:
@@ -132,24 +169,15 @@ def _bar_style(group: Group) -> dict[str, object]:
     }
 
 
-@takes_arrays
-def score_histogram_static(
+def _static_histogram(
     scores: np.ndarray,
     labels: np.ndarray,
-    *,
-    threshold: float | None = None,
-    title: str = "",
-    bins: int = 30,
-    quantity: str = "anomaly score",
+    edges: np.ndarray,
+    threshold: float | None,
+    title: str,
+    quantity: str,
 ) -> style.StaticFigure:
-    """Draw `score_histogram` with matplotlib, for pages without interactive charts.
-
-    Examples
-    --------
-    >>> plots.score_histogram_static(prediction.score, category.test.labels)
-    <StaticFigure size ... with 1 Axes>
-    """
-    edges = _edges(scores, labels, threshold, bins)
+    """Draw the histogram with matplotlib."""
     figure, axes = style.static_chart(title, quantity, "images", label="histogram")
     draw_histograms(axes, scores, labels, edges, counted=True)
     if threshold is not None:
@@ -169,16 +197,13 @@ def draw_histograms(
     counted: bool = False,
 ) -> None:
     """Draw the histogram of every group that occurs, with its number of images if `counted`."""
-    bins = edges.tolist()
     # Filled bars, then their outline: where two groups overlap, both are visible
-    for group in GROUPS:
-        chosen = scores[labels == group.label]
-        if not len(chosen):
-            continue
+    for bars in histogram_bars(scores, labels, edges):
+        group = bars.group
+        binned = {"x": edges[:-1], "bins": edges.tolist(), "weights": bars.counts}
         axes.hist(
-            chosen,
-            bins,
-            label=f"{group.name} ({len(chosen)})" if counted else group.name,
+            **binned,
+            label=f"{group.name} ({bars.total})" if counted else group.name,
             facecolor=group.colour,
             edgecolor=style.PAPER,
             alpha=0.75,
@@ -186,7 +211,7 @@ def draw_histograms(
             linewidth=0.5 if counted else 0.4,
         )
         outline_width = 1.5 if counted else 1.2
-        axes.hist(chosen, bins, histtype="step", edgecolor=group.colour, linewidth=outline_width)
+        axes.hist(**binned, histtype="step", edgecolor=group.colour, linewidth=outline_width)
 
 
 @takes_arrays

@@ -40,8 +40,9 @@ LINE_STYLES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
     (0, (9, 2)),
     (0, (9, 2, 2, 2)),
 )
-# The third cue, for curves that lie on each other
+# The third cue, for curves that lie on each other: as matplotlib and as plotly call it
 MARKERS = "osD^vPX"
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x")
 
 # What colours stand for
 GOOD = BLUE
@@ -71,6 +72,16 @@ LINE_HEIGHT = 1.35  # of the font size
 NAMES_HEIGHT = LABEL_SIZE * LINE_HEIGHT / 72 + 0.06  # inches, for one line of panel titles
 # Keyword arguments of a legend without a frame that begins exactly where it is anchored
 PLAIN_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": SMALL_SIZE, "borderaxespad": 0}
+# Of plotly's charts
+FAMILY = "Open Sans, DejaVu Sans, Arial, sans-serif"
+PLOTLY_AXIS: dict[str, Any] = {
+    "gridcolor": GRID,
+    "linecolor": INK,
+    "showline": True,
+    "ticks": "outside",
+    "zeroline": False,
+    "automargin": True,
+}
 
 
 class StaticFigure(Figure):
@@ -144,6 +155,15 @@ def curve_style(number: int) -> CurveStyle:
         LINE_STYLES[number % len(LINE_STYLES)],
         MARKERS[number % len(MARKERS)],
     )
+
+
+def plotly_line(number: int, width: float) -> dict[str, Any]:
+    """Return the line of plotly's chart that `curve_style` is of on paper."""
+    return {
+        "color": PALETTE[number % len(PALETTE)],
+        "dash": DASHES[number % len(DASHES)],
+        "width": width,
+    }
 
 
 def rgb(colour: str) -> np.ndarray:
@@ -382,16 +402,7 @@ def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
     # Plotly asks pandas for types, and fails while another thread is still importing it
     import pandas  # noqa: F401
 
-    axis = {
-        "gridcolor": GRID,
-        "linecolor": INK,
-        "showline": True,
-        "ticks": "outside",
-        "zeroline": False,
-        "tickfont_size": 14,
-        "title_font_size": 16,
-        "automargin": True,
-    }
+    axis = {**PLOTLY_AXIS, "tickfont_size": 14, "title_font_size": 16}
     top = 60 if title else 30
     layout = go.Layout(
         template="none",
@@ -399,7 +410,7 @@ def chart(title: str, x: str, y: str, *, height: int = 420) -> go.Figure:
         plot_bgcolor=PAPER,
         height=height,
         margin={"l": 70, "r": 30, "t": top, "b": 60},
-        font={"family": "Open Sans, DejaVu Sans, Arial, sans-serif", "size": 14, "color": INK},
+        font={"family": FAMILY, "size": 14, "color": INK},
         hoverlabel={"font_size": 14},
         title={
             "text": title,

@@ -168,7 +168,7 @@ PICTURES = {
 CHARTS = {
     "loss_curve": lambda x: plots.loss_curve(x),
     "score_histogram": lambda x: plots.score_histogram(x, list(LABELS)),
-    "score_histogram_static": lambda x: plots.score_histogram_static(x, tensor(LABELS)),
+    "score_histogram_of_tensors": lambda x: plots.score_histogram(x, tensor(LABELS)),
     "score_scatter": lambda x: plots.score_scatter(x, x, LABELS.tolist(), names=("one", "other")),
     "score_strip": lambda x: plots.score_strip(x, ["good", "bad"] * 6),
     "score_strip_static": lambda x: plots.score_strip_static(x, ["good", "bad"] * 6),
@@ -184,6 +184,8 @@ def drawn(figure):
     """Return what says whether two figures are alike."""
     if isinstance(figure, np.ndarray):
         return figure.tobytes()
+    if isinstance(figure, plots.Chart):
+        return figure._repr_mimebundle_()
     return figure.to_json() if hasattr(figure, "to_json") else figure._repr_html_()
 
 

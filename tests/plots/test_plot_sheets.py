@@ -17,7 +17,7 @@ def test_a_sheet_of_curves_has_a_row_for_each_method(panel, printed, inside):
         method: {name: CURVES for name in names} for method in ("SPADE", "PatchCore, coreset=25%")
     }
     errors = {method: {name: (2.0, 4.0) for name in names} for method in curves}
-    figure = plots.curve_sheet(curves, errors, KINDS, title="Curves")
+    figure = plots.curve_sheet(curves, errors, KINDS, title="Curves").static()
     for method in curves:
         axes = panel(figure, f"{method} roc")
         assert len(axes.lines) == 15
@@ -34,7 +34,7 @@ def test_a_sheet_of_curves_has_a_row_for_each_method(panel, printed, inside):
 
 def test_a_category_that_one_method_lacks_keeps_its_place(panel):
     curves = {"a": {"x": CURVES, "y": CURVES}, "b": {"y": CURVES}}
-    figure = plots.curve_sheet(curves, {"a": {"x": (1, 2), "y": (np.nan, 5)}}, KINDS)
+    figure = plots.curve_sheet(curves, {"a": {"x": (1, 2), "y": (np.nan, 5)}}, KINDS).static()
     lines = panel(figure, "b roc").lines
     assert len(lines[0].get_xdata()) == 0
     assert lines[1].get_color() == panel(figure, "a roc").lines[1].get_color()
@@ -48,7 +48,7 @@ def test_histograms_count_every_image_once(panel, printed, inside):
         name: (RNG.normal(size=30) * scale, np.arange(30) % 2)
         for name, scale in (("a", 1), ("b", 100))
     }
-    figure = plots.histogram_sheet(scores, areas={"a": 0.987}, bins=7, title="Scores")
+    figure = plots.histogram_sheet(scores, areas={"a": 0.987}, bins=7, title="Scores").static()
     for name in scores:
         axes = panel(figure, name)
         assert axes.get_xlim() == (-0.02, 1.02)

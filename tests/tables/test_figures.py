@@ -108,7 +108,7 @@ def test_samplers_are_drawn_at_their_budgets_and_meet_at_the_whole_bank():
         for one in plan.experiments
         if one.weights == "published"
     ]
-    drawn = lines(panel(plan.draw(rows), "panel 0"))
+    drawn = lines(panel(plan.draw(rows).static(), "panel 0"))
     assert list(drawn["random"].get_xdata()) == [0.1, 1, 10, 25, 50, 100]
     # The mean over both categories
     np.testing.assert_allclose(drawn["random"].get_ydata()[:2], [21.01, 21.1])
@@ -129,7 +129,7 @@ def test_neighbourhoods_and_levels_are_drawn_with_their_spread():
         )
         for one in plan.experiments
     ]
-    figure = plan.draw(rows)
+    figure = plan.draw(rows).static()
     (line,) = lines(panel(figure, "panel 0")).values()
     np.testing.assert_allclose(line.get_data(), ([1, 3, 5, 7, 9], [1.5, 3.5, 5.5, 7.5, 9.5]))
     (bars,) = panel(figure, "panel 0").collections
@@ -150,7 +150,7 @@ def test_neighbourhoods_and_levels_are_drawn_with_their_spread():
 
 def test_printed_values_stand_beside_ours_on_the_papers_data():
     plan = tables.plan_figure("patchcore", 6)
-    axes = panel(plan.draw([made_row(one) for one in plan.experiments]), "panel 0")
+    axes = panel(plan.draw([made_row(one) for one in plan.experiments]).static(), "panel 0")
     printed = tables.values("patchcore", "S5").query(
         "method == 'SPADE' and metric == 'image_auroc'"
     )["value"]
@@ -160,7 +160,9 @@ def test_printed_values_stand_beside_ours_on_the_papers_data():
     np.testing.assert_array_equal(np.sort(hollow[0].get_ydata()), np.sort(printed))
     assert "DifferNet" in lines(axes)
     elsewhere = tables.plan_figure("patchcore", 6, SMALL)
-    axes = panel(elsewhere.draw([made_row(one) for one in elsewhere.experiments]), "panel 0")
+    axes = panel(
+        elsewhere.draw([made_row(one) for one in elsewhere.experiments]).static(), "panel 0"
+    )
     assert "DifferNet" not in lines(axes)
     assert lines(axes)["SPADE"].get_xdata().tolist() == [1, 5, 16]
     assert np.isnan(
@@ -168,10 +170,56 @@ def test_printed_values_stand_beside_ours_on_the_papers_data():
     ).all()
 
 
+def hovered(chart, name, panel=1):
+    """Return the x, y and texts of a line of a chart with hover."""
+    axis = "x" if panel == 1 else f"x{panel}"
+    (trace,) = [one for one in chart.figure.data if one.name == name and one.xaxis == axis]
+    return list(trace.x), list(trace.y), [text.split("<br>") for text in trace.text]
+
+
+def test_a_chart_says_method_setting_value_seeds_and_what_is_printed():
+    setting = dataclasses.replace(SMALL, seeds=(0, 1))
+    plan = tables.plan_figure("patchcore", 4, setting)
+    rows = [made_row(one, image_auroc=(90 + one.seed) / 100) for one in plan.experiments]
+    chart = plan.draw(rows)
+    x, y, texts = hovered(chart, "PatchCore, 10 % of the patches")
+    assert (x, y) == ([1, 3, 5, 7, 9], [90.5] * 5)
+    assert texts[2][1:3] == [
+        "side p of the neighbourhood, patches: 5",
+        "image AUROC, %: 90.5 ± 0.71",
+    ]
+    side = min(plan.experiments[0].geometry.shape)
+    expected = (
+        f"coreset 10 %, p = 5, strides 8+16, {side} px, efficientnet_lite0, 2 categories, 2 seeds"
+    )
+    assert " ".join(texts[2][3:]) == expected
+    _, _, levels = hovered(chart, "PatchCore, 10 % of the patches", panel=3)
+    assert levels[3][1] == "hierarchy levels: 1+2"
+    assert "strides 4+8," in " ".join(levels[3])
+
+    plan = tables.plan_figure("patchcore", "S6", SMALL)
+    chart = plan.draw([made_row(one) for one in plan.experiments])
+    _, _, texts = hovered(chart, "random")
+    assert "random, p = 3" in " ".join(texts[0])
+    _, _, texts = hovered(chart, "greedy coreset, untrained network")
+    assert "efficientnet_lite0 untrained" in " ".join(texts[0])
+
+    plan = tables.plan_figure("patchcore", 6)
+    chart = plan.draw([made_row(one, image_auroc=0.5) for one in plan.experiments])
+    printed = tables.values("patchcore", "S5").query(
+        "method == 'SPADE' and metric == 'image_auroc' and variant == 'shots=5'"
+    )["value"]
+    x, _, texts = hovered(chart, "SPADE")
+    at_five = texts[x.index(5)]
+    assert at_five[2].startswith("image AUROC, %: 50")
+    assert at_five[3] == f"printed in the paper: {printed.item():.4g}"
+    assert "5 training images, 224 px" in " ".join(at_five)
+
+
 def test_the_default_is_the_level_line_of_the_resolutions():
     plan = tables.plan_figure("patchcore", "S4", SMALL)
     rows = [made_row(one, pixel_auroc=one.geometry.size / 1000) for one in plan.experiments]
-    axes = panel(plan.draw(rows), "panel 1")
+    axes = panel(plan.draw(rows).static(), "panel 1")
     (level,) = [line for line in axes.lines if line.get_label() == "_reference"]
     np.testing.assert_allclose(level.get_ydata(), 6.4)
     np.testing.assert_allclose(lines(axes)["p = 5"].get_data(), ([96, 96, 128], [9.6, 9.6, 12.8]))
@@ -186,7 +234,7 @@ def test_curves_errors_and_histograms_come_from_the_rows():
     rows = [
         dataclasses.replace(row, metrics=row.metrics | {"false_negatives": 9.0}) for row in rows
     ]
-    figure = plan.draw(rows)
+    figure = plan.draw(rows).static()
     (row,) = [
         row
         for row in rows
@@ -205,8 +253,8 @@ def test_curves_errors_and_histograms_come_from_the_rows():
     rows = [
         made_row(one, scores=rng.normal(size=8) + LABELS, labels=LABELS) for one in plan.experiments
     ]
-    assert len(plan.draw(rows[::-1]).axes) == 2  # one seed of each category
-    names = {str(axes.get_title("left")) for axes in plan.draw(rows[::-1]).axes}
+    assert len(plan.draw(rows[::-1]).static().axes) == 2  # one seed of each category
+    names = {str(axes.get_title("left")) for axes in plan.draw(rows[::-1]).static().axes}
     lowest = [row for row in rows if row.experiment.seed == 0]
     first = {f"{row.experiment.category}: AUROC {row.metrics['image_auroc']:.3f}" for row in lowest}
     assert names == first
@@ -444,7 +492,7 @@ def test_defects_by_size(swept):
         "auroc": [0.5] * 9,
     }
     plan = tables.plan_figure("rd", "6-7", SMALL)
-    figure = plan.draw([made_row(one, regions=regions) for one in plan.experiments])
+    figure = plan.draw([made_row(one, regions=regions) for one in plan.experiments]).static()
     drawn = lines(panel(figure, "panel 0"))
     assert list(drawn) == ["RD4AD", "PatchCore, coreset=10%", "PaDiM", "SPADE"]
     np.testing.assert_allclose(drawn["PaDiM"].get_ydata(), [10, 40, 70])

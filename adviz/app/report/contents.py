@@ -255,8 +255,9 @@ def _curves(results: Mapping[str, Result]) -> str:
                 curves[name] = result.curves[kind]
                 areas[name] = getattr(result, area)
         if curves:
-            figure = plots.curves_static({kind: curves}, areas={kind: areas})
-            drawings.append(svg(figure, text=f"{CURVE_KINDS[kind][0]} curves of all detectors"))
+            chart = plots.curves_chart({kind: curves}, areas={kind: areas})
+            text = f"{CURVE_KINDS[kind].title} curves of all detectors"
+            drawings.append(svg(chart.static(), text=text))
     return "".join(drawings)
 
 

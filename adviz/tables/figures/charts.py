@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adviz.detectors import PatchCore
 from adviz.plots import Line, Panel, panel_grid
+from adviz.sweep import Experiment
 from adviz.tables.cell_results import LABELS, FilledCell
 from adviz.tables.comparison import Comparison
 from adviz.tables.figures.contents import (
@@ -22,14 +24,14 @@ from adviz.tables.paper_values import SCORES
 from adviz.tables.statistics import by_row, by_size
 
 if TYPE_CHECKING:
-    from adviz.plots import StaticFigure
+    from adviz.plots import Chart
 
 SAMPLERS = {"greedy": "greedy coreset", "random": "random", "proxies": "learned proxies"}
 # A cell -> (name of a line, x) of every point that it is drawn as
 Points = Callable[[FilledCell], Iterator[tuple[str, float]]]
 
 
-def locality(comparison: Comparison, note: str) -> StaticFigure:
+def locality(comparison: Comparison, note: str) -> Chart:
     """Draw scores against neighbourhood above, against hierarchy levels below (Figs 4 and S5)."""
     upper = _panels(
         comparison,
@@ -51,7 +53,7 @@ def locality(comparison: Comparison, note: str) -> StaticFigure:
     return _figure(comparison, [*upper, *lower], f"{defaults} {note}", columns=len(upper))
 
 
-def samplers(comparison: Comparison, _note: str) -> StaticFigure:
+def samplers(comparison: Comparison, _note: str) -> Chart:
     """Draw scores against the coreset size (Figs 5 and S6)."""
     percentages = [size.rstrip("%") for size in CORESETS]
     panels = _panels(
@@ -68,7 +70,7 @@ def samplers(comparison: Comparison, _note: str) -> StaticFigure:
     return _figure(comparison, panels, note)
 
 
-def shots(comparison: Comparison, _note: str) -> StaticFigure:
+def shots(comparison: Comparison, _note: str) -> Chart:
     """Draw scores against the number of training images (Fig. 6)."""
     counts = {
         int(parsed(filled.cell.variant)["shots"])
@@ -92,7 +94,7 @@ def shots(comparison: Comparison, _note: str) -> StaticFigure:
     return _figure(comparison, panels, note)
 
 
-def resolutions(comparison: Comparison, note: str) -> StaticFigure:
+def resolutions(comparison: Comparison, note: str) -> Chart:
     """Draw scores against the images' size, a line for each neighbourhood (Fig. S4)."""
     panels = []
     for metric in _metrics(comparison):
@@ -118,7 +120,7 @@ def _default_level(comparison: Comparison, metric: str) -> tuple[str, float] | N
     raise LookupError(f"expected a cell of the defaults in {comparison.table!r}")
 
 
-def sizes(comparison: Comparison, _note: str) -> StaticFigure:
+def sizes(comparison: Comparison, _note: str) -> Chart:
     """Draw the overlap and AUROC of defect regions against their size (for RD's Figs 6 and 7)."""
     frame = by_size(by_row(comparison)).frame
     spans = frame.groupby(level="size", sort=False)[["from", "to"]].first()
@@ -134,6 +136,7 @@ def sizes(comparison: Comparison, _note: str) -> StaticFigure:
                 np.arange(float(len(rows))),
                 rows[column].to_numpy(),
                 rows[f"{column} ±"].to_numpy(),
+                details=[_size_details(row) for _, row in rows.iterrows()],
             )
         panels.append(
             Panel(
@@ -148,8 +151,13 @@ def sizes(comparison: Comparison, _note: str) -> StaticFigure:
     return _figure(comparison, panels, note)
 
 
+def _size_details(row: Mapping[str, float]) -> str:
+    """Return what the hover says of a third of the regions."""
+    return f"mean over {row['regions']:.0f} regions, ± half the 95 % interval"
+
+
 # (paper, figure) -> drawing of a comparison and of what the paper leaves open
-FIGURES: dict[tuple[str, str], Callable[[Comparison, str], StaticFigure]] = {
+FIGURES: dict[tuple[str, str], Callable[[Comparison, str], Chart]] = {
     ("patchcore", "4"): locality,
     ("patchcore", "S5"): locality,
     ("patchcore", "5"): samplers,
@@ -162,7 +170,7 @@ FIGURES: dict[tuple[str, str], Callable[[Comparison, str], StaticFigure]] = {
 
 def _figure(
     comparison: Comparison, panels: list[Panel], note: str, columns: int | None = None
-) -> StaticFigure:
+) -> Chart:
     name = comparison.table.name
     if not comparison.table.setting.uses_paper_data:
         note += " Other data than the paper's: its values are not drawn."
@@ -206,18 +214,59 @@ def _label(comparison: Comparison, metric: str) -> str:
 
 def _lines(comparison: Comparison, metric: str, points: Points) -> dict[str, Line]:
     """Return the lines of a panel: every cell at the points that it is drawn as."""
-    columns_of_lines: dict[str, list[list[float]]] = {}
+    cells_of_lines: dict[str, list[tuple[float, FilledCell]]] = {}
     for filled in comparison.of_ours:
         cell = filled.cell
         if cell.metric == metric and (cell.experiments or np.isfinite(cell.printed)):
             for name, x in points(filled):
-                column = [x, filled.ours, filled.std, cell.printed]
-                columns_of_lines.setdefault(name, []).append(column)
+                cells_of_lines.setdefault(name, []).append((x, filled))
     lines = {}
-    for name, columns in columns_of_lines.items():
-        columns.sort(key=lambda column: column[0])
-        lines[name] = Line(*np.array(columns, float).T)  # x, ours, std, printed
+    for name, places in cells_of_lines.items():
+        places.sort(key=lambda place: place[0])
+        cells = [filled for _, filled in places]
+        lines[name] = Line(
+            x=np.array([x for x, _ in places], float),
+            y=np.array([filled.ours for filled in cells], float),
+            spread=np.array([filled.std for filled in cells], float),
+            printed=np.array([filled.cell.printed for filled in cells], float),
+            details=[_details(filled) for filled in cells],
+        )
     return lines
+
+
+def _details(filled: FilledCell) -> str:
+    """Return what the hover says of a cell: its setting, and what our number is a mean of."""
+    experiments = filled.cell.experiments
+    if not experiments:
+        return filled.cell.variant.replace(";", ", ") or filled.cell.method
+    settings = _settings(experiments[0])
+    if filled.seeds:
+        categories = {experiment.category for experiment in experiments}
+        settings.append(f"{_count(len(categories), 'categor', 'y', 'ies')}")
+        settings.append(f"{_count(filled.seeds, 'seed', '', 's')}")
+    return ", ".join(settings)
+
+
+def _settings(experiment: Experiment) -> list[str]:
+    """Return what a figure may vary: options of PatchCore, images, network."""
+    settings = []
+    detector = experiment.detector
+    if isinstance(detector, PatchCore):
+        settings.append(f"coreset {100 * detector.coreset:g} %")
+        if detector.sampler != "greedy" and detector.coreset < 1:
+            settings.append(SAMPLERS[detector.sampler])
+        settings.append(f"p = {detector.patch_size}")
+        settings.append(f"strides {'+'.join(map(str, detector.layers))}")
+    if experiment.shots is not None:
+        settings.append(_count(experiment.shots, "training image", "", "s"))
+    settings.append(f"{min(experiment.geometry.shape)} px")
+    network = "+".join(experiment.backbones)
+    settings.append(network if experiment.weights == "published" else f"{network} untrained")
+    return settings
+
+
+def _count(number: int, noun: str, one: str, several: str) -> str:
+    return f"{number} {noun}{one if number == 1 else several}"
 
 
 def _side_points(filled: FilledCell) -> Iterator[tuple[str, float]]:

@@ -20,7 +20,7 @@ from adviz.tables.paper_values import TableName
 from adviz.tables.statistics import by_row
 
 if TYPE_CHECKING:
-    from adviz.plots import StaticFigure
+    from adviz.plots import Chart, StaticFigure
 
 ERROR_KINDS = ("at the F1-optimal threshold", "at 100 % recall")
 
@@ -42,7 +42,7 @@ def plane(name: TableName) -> StaticFigure:
     return sampling_panels(points, chosen, captions, title=f"{name}: {name.title}")
 
 
-def histograms(name: TableName, results: list[ExperimentResult]) -> StaticFigure:
+def histograms(name: TableName, results: list[ExperimentResult]) -> Chart:
     """Draw the scores of good and anomalous images of every category (RD, Fig. 5)."""
     scores = {}
     aurocs = {}
@@ -55,7 +55,7 @@ def histograms(name: TableName, results: list[ExperimentResult]) -> StaticFigure
     return histogram_sheet(scores, areas=aurocs, title=f"{name}: {name.title}")
 
 
-def curves(comparison: Comparison) -> StaticFigure:
+def curves(comparison: Comparison) -> Chart:
     """Draw the curves and errors of every method and category (PatchCore, Fig. S3)."""
     # method -> category -> curves, errors
     curves_of_methods = {}

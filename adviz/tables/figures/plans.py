@@ -22,7 +22,7 @@ from adviz.tables.table import Table, plan_rows
 
 if TYPE_CHECKING:
     from adviz.data import Category
-    from adviz.plots import StaticFigure
+    from adviz.plots import Chart, StaticFigure
     from adviz.prediction import Prediction
     from adviz.tables.figures.pictures import Predict
 
@@ -71,8 +71,10 @@ class FigurePlan:
         *,
         root: str | Path | None = None,
         predict: Predict | None = None,
-    ) -> StaticFigure:
+    ) -> Chart | StaticFigure:
         """Draw the figure from results; experiments without one are left out.
+
+        A chart has hover, and `static()` for paper; what has images or maps is a picture.
 
         Parameters
         ----------
