@@ -31,6 +31,8 @@ check coverage soak notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
 check coverage soak notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
 check coverage soak notebooks: export OMP_WAIT_POLICY ?= passive
+# Modules are compiled once, not anew in every kernel and process, also where the environment asks for that.
+check coverage soak notebooks: export PYTHONDONTWRITEBYTECODE :=
 # Two processes with a thread each do more than one with two threads, which wait for each other after every small product.
 check coverage soak: export OMP_NUM_THREADS ?= 1
 

@@ -97,8 +97,25 @@ class Story:
                     raise AssertionError(f"{name} This is not true.")
 
     def export(self, path: str | Path, *, title: str = "") -> Path:
-        """Write the story with its desk as one HTML file; `desk.export` has more options."""
-        return self.desk.export(path, title=title)
+        """Write the story with its desk as one HTML file.
+
+        It holds `images`, with distances as 16-bit floats; `desk.export` writes all, and has more
+        options.
+        """
+        return self.desk.export(path, title=title, images=self.images, half=True)
+
+    @property
+    def images(self) -> list[int]:
+        """Test images that the steps show: theirs, and those that their filters leave."""
+        shown: set[int] = set()
+        with _as_before(self.desk):
+            for one in self.desk.steps:
+                self.desk.state = one["state"]
+                self.desk.wait()
+                shown.add(self.desk.image)
+                if self.desk.filtered:
+                    shown.update(self.desk.listed)
+        return sorted(shown)
 
     def static(self) -> StaticFigure:
         """Return what the present step shows as a matplotlib figure."""

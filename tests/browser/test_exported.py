@@ -4,6 +4,8 @@ import re
 
 import checks
 import driving
+import explorer_data
+import numpy as np
 import pytest
 from checks import EXPLORERS
 from driving import Driven, Exported
@@ -18,6 +20,8 @@ from exports import (
 from pages import axe, opened_file
 from playwright.sync_api import Error as PageError
 from playwright.sync_api import expect
+
+from adviz import Prediction, explore
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +174,23 @@ def test_some_images_alone(chromium):
         driven.becomes(image=3)
         expect(driven.status).to_contain_text("image 4 of 12")
         page.problems.clear()  # the console says it, too
+
+
+def test_a_map_that_follows_from_nothing_has_pythons_values(exported_page):
+    category = explorer_data.categories["mesh"]
+    count = len(category.test)
+    maps = np.random.default_rng(0).random((count, *category.test.image_size), np.float32)
+    view = explore.results(category, Prediction(maps.max((1, 2)), maps))
+    view.image = 3
+    page = exported_page(view)
+    driven = Driven(page.explorer(), Exported(page.browser))
+    driven.complete()
+    for row, column in ((112, 56), (90, 223), (200, 1)):
+        driven.pick(row, column)
+        readout = driven.find(".av-readout").first
+        expect(readout).to_contain_text(f"row {row}, column {column}")
+        said = float(re.search(r"map ([\d.]+)", readout.inner_text())[1])
+        assert said == pytest.approx(maps[3, row, column], abs=1e-4)  # as many digits as it shows
 
 
 def test_zoom_shows_the_pixels_of_the_photograph(chromium):

@@ -1,7 +1,9 @@
 """Stories on a desk: every step has its state, and a check that says which sentence is untrue."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 
 from adviz import explore
@@ -116,6 +118,23 @@ def test_it_is_exported_with_the_views_of_all_its_steps(desk, tmp_path):
     assert "It begins here." in page
     assert "numbers" in {key.split("/")[0] for key in desk.export_keys()}
     assert told.static().savefig
+
+
+def test_a_file_holds_the_images_that_its_steps_show(desk, category, tmp_path):
+    steps = [
+        ("An image.", {"image": 1}, true),
+        ("The false alarms.", {"image": 2, "only": "false positives"}, true),
+    ]
+    desk.threshold = -1.0  # all good images are
+    begin = desk.state
+    told = explore.story(desk, steps)
+    good = np.flatnonzero(category.test.labels == 0).tolist()
+    assert told.images == sorted({1, 2, *good})
+    assert len(told.images) < len(category.test)
+    assert (told.step, desk.threshold) == (0, begin["thresholds"][desk._key])
+    page = told.export(tmp_path / "story.html").read_text(encoding="utf-8")
+    held = re.findall(rf'id="0:test/{category.name}/(\d+)"', page)
+    assert [int(image) for image in held] == told.images
 
 
 def test_it_is_displayed_as_its_desk(desk):

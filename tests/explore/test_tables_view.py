@@ -512,6 +512,14 @@ def test_a_result_is_opened(view, laboratory):
         view.part("result/0123")
 
 
+def test_that_no_result_is_opened_is_known_without_a_table(view, laboratory, monkeypatch):
+    ran(view, "run_cell")
+    view.result = laboratory.done[0].key
+    monkeypatch.setattr(tables.Book, "table", None)  # which reads results
+    view.result = ""
+    assert view.result == ""
+
+
 def test_a_stored_result_holds_scores_and_what_is_undefined(view, book):
     (one, *_others) = view.comparison.missing
     images = {"ids": ["a", "b"], "labels": [0, 1], "defects": ["good", "hole"], "scores": [1, 2]}

@@ -102,7 +102,7 @@ class CompareView(ImageExplorer):
 
     @traitlets.default("image")
     def _image_to_begin_with(self) -> int:
-        return self._listed()[0]
+        return self.listed[0]
 
     @traitlets.default("x")
     def _x_to_begin_with(self) -> str:
@@ -141,7 +141,7 @@ class CompareView(ImageExplorer):
         if self._property_lock:
             return
         self._begins_later = self._pending() and self.order in (BY_SCORES, BY_MAPS)
-        if images := self._listed():
+        if images := self.listed:
             later = self._begins_later
             self.image = images[0]
             self._begins_later = later
@@ -149,8 +149,14 @@ class CompareView(ImageExplorer):
     def _began(self, _change: Any) -> None:
         self._begins_later = False  # another image was chosen meanwhile
 
-    def _listed(self) -> list[int]:
-        """Return the images that the filters keep, in their order: all where none is left."""
+    @property
+    def filtered(self) -> bool:
+        """Whether a filter is set, of defects or of errors."""
+        return (self.defect, self.only) != (EVERYTHING, EVERYTHING)
+
+    @property
+    def listed(self) -> list[int]:
+        """The images that the filters keep, in their order: all where none is left."""
         test = self._test
         kept = np.ones(len(test), bool)
         if self.defect != EVERYTHING:

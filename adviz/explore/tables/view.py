@@ -72,7 +72,6 @@ class TablesView(Explorer):
         "table": lambda self: self.source.table_names(self.paper),
         "pro": lambda _: PRO,
         "shows": lambda _: SHOWS,
-        "result": lambda self: ["", *(one.key for one in self._filled.cell.experiments)],
     }
     source: BookSource
 
@@ -98,6 +97,14 @@ class TablesView(Explorer):
         if cell and tuple(cell) not in self.places:
             raise TraitError(f"cell must be [] or one of {self.places}, got {cell!r}")
         return cell
+
+    @traitlets.validate("result")
+    def _check_result(self, proposal: Any) -> str:
+        key = str(proposal["value"])
+        if key:  # "" is known without the table, whose results would have to be read
+            known = [one.key for one in self._filled.cell.experiments]
+            self._one_of("result", key, ["", *known])
+        return key
 
     @traitlets.observe("paper")
     def _enter_paper(self, _change: Any) -> None:

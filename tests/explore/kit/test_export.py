@@ -10,6 +10,7 @@ import pytest
 from bank_data import small_category
 
 from adviz import Neighbors, Prediction, explore
+from adviz.explore.kit.export import differences
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,16 @@ def test_some_images_and_half_the_precision_make_it_smaller(view, tmp_path):
     images = [key for key in parts_of(some) if ":test/" in key]
     assert images == ["0:test/plate/0", "0:test/plate/2"]
     assert len(some) < len(whole)
+
+
+def test_a_map_follows_from_its_differences():
+    rng = np.random.default_rng(0)
+    steps = rng.integers(0, 2**16, (5, 7)).astype(np.uint16)  # sums and differences overflow
+    stored = differences(steps)
+    assert stored.dtype == np.uint16
+    for axis in (0, 1, 0, 1):
+        stored = np.cumsum(stored, axis=axis, dtype=np.uint16)
+    np.testing.assert_array_equal(stored, steps)
 
 
 def test_neighbours_are_stored_where_an_explorer_shows_them(category, tmp_path):
