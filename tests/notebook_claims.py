@@ -591,6 +591,7 @@ OTHER = {
         "means over its 12 scenes",
         "The row in between, 2+3, is ours, so that they add up from the deepest: 3, 2+3, 1+2+3",
         "16 letters and digits",
+        "200 thresholds",
     ],
     "12_tables_patchcore": [
         "images of 64 to 96 pixels",
