@@ -103,7 +103,7 @@ def grid(
             for x_axis in figure.select_xaxes()
             if x_axis.domain[0] <= annotation.x <= x_axis.domain[1]
         }
-        annotation.update(font_size=13, x=left, xanchor="left", yshift=4)
+        annotation.update(font_size=13, x=left, xanchor="left", align="left", yshift=4)
     return figure
 
 
