@@ -33,21 +33,21 @@ check coverage soak notebooks: export ADVIZ_PROGRESS := 0
 check coverage soak notebooks: export OMP_WAIT_POLICY ?= passive
 # Modules are compiled once, not anew in every kernel and process, also where the environment asks for that.
 check coverage soak notebooks: export PYTHONDONTWRITEBYTECODE :=
-# Two processes with a thread each do more than one with two threads, which wait for each other after every small product.
+# Several processes with a thread each do more than one with two threads, which wait for each other after every small product.
 check coverage soak: export OMP_NUM_THREADS ?= 1
 
 # Without Fashion-MNIST its notebook has nothing to run on.
 NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
 
+# Three processes on two cores: a test in the browser mostly waits, and another goes on (tests/conftest.py).
 check: $(VENV)/.installed-test  ## ruff, mypy, tsc, eslint, pytest, nbval and the browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) --no-print-directory javascript
-	$(BIN)/pytest -p no:nbval --ignore=tests/browser --durations=8 -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -p no:nbval --durations=8 -n 3 --dist loadfile --no-loadscope-reorder
 	rm -rf .cache/results
 	ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
-	$(BIN)/pytest -p no:nbval -n 2 --dist loadfile tests/browser
 
 # pytest runs the tests in node. Without the packages nothing is checked here, which fails where CI=true.
 javascript:  ## tsc and eslint over the explorers' JavaScript

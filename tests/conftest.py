@@ -28,7 +28,18 @@ ALIKE = {
 settings.register_profile("quick", max_examples=10, **ALIKE)
 settings.register_profile("soak", max_examples=500, **ALIKE)
 
-SLOW = {"test_docs_code.py", "test_lessons.py", "test_distillation_quality.py", "test_notebooks.py"}
+# The longest first: one that starts late keeps a process busy while the others have nothing to do
+SLOW = (
+    "test_docs_code.py",
+    "test_desk.py",
+    "test_lessons.py",
+    "test_explorers_live.py",
+    "test_exported.py",
+    "test_notebooks.py",
+    "test_distillation.py",
+    "test_running.py",
+    "test_tables.py",
+)
 
 
 def soaking(config):
@@ -40,13 +51,25 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Let the slow files come first: one that starts late keeps a process busy while the other has
-    nothing to do.
+    """Let the slow files come first, and spread those of the browser among the others.
+
+    A browser test mostly waits, so that a processor has time for other tests beside it.
 
     Property tests run in `make test` and, with more examples, in `make soak`, which chooses by the
     marker.
     """
-    items.sort(key=lambda item: item.path.name not in SLOW)
+    files = list(dict.fromkeys(item.path for item in items))
+    in_browser = [file for file in files if file.parent.name == "browser"]
+    others = [file for file in files if file.parent.name != "browser"]
+    place = {}  # of a file among those of its kind, from 0 to 1
+    for kind in (in_browser, others):
+        place.update((file, number / len(kind)) for number, file in enumerate(kind))
+
+    def turn(item):
+        name = item.path.name
+        return SLOW.index(name) if name in SLOW else len(SLOW) + place[item.path]
+
+    items.sort(key=turn)
     for item in items:
         if soaking(config) and hasattr(getattr(item, "obj", None), "hypothesis"):
             item.add_marker(pytest.mark.soak)
