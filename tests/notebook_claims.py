@@ -796,6 +796,7 @@ OTHER = {
         "*preset=paper* beside *image_size=256*",
     ],
     "14_few_shot": [
+        "a coreset of 1 %",
         "images of 64 to 128 pixels",
         "there are 4096 patches; 0.1 % are 4",
         "24 of its 64 training images",
