@@ -188,7 +188,7 @@ def shipped_prediction(result: ExperimentResult) -> tuple[Category, Prediction] 
         return None
     category = load(experiment)
     with file.open("rb") as stream:
-        stored = dict(np.load(stream))
+        stored = dict(np.load(stream, allow_pickle=False))
     zoom = (1, SMALLER, SMALLER)
     roots = ndimage.zoom(stored["roots"] / np.float32(STEPS), zoom, mode="nearest", grid_mode=True)
     neighbors = {}

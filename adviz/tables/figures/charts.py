@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adviz.detectors import PatchCore
 from adviz.plots import Line, Panel, panel_grid
 from adviz.sweep import Experiment
 from adviz.tables.cell_results import LABELS, FilledCell
@@ -250,13 +249,13 @@ def _details(filled: FilledCell) -> str:
 def _settings(experiment: Experiment) -> list[str]:
     """Return what a figure may vary: options of PatchCore, images, network."""
     settings = []
-    detector = experiment.detector
-    if isinstance(detector, PatchCore):
-        settings.append(f"coreset {100 * detector.coreset:g} %")
-        if detector.sampler != "greedy" and detector.coreset < 1:
-            settings.append(SAMPLERS[detector.sampler])
-        settings.append(f"p = {detector.patch_size}")
-        settings.append(f"strides {'+'.join(map(str, detector.layers))}")
+    options = vars(experiment.detector)
+    if "coreset" in options:
+        settings.append(f"coreset {100 * options['coreset']:g} %")
+        if options["sampler"] != "greedy" and options["coreset"] < 1:
+            settings.append(SAMPLERS[options["sampler"]])
+        settings.append(f"p = {options['patch_size']}")
+        settings.append(f"strides {'+'.join(map(str, options['layers']))}")
     if experiment.shots is not None:
         settings.append(_count(experiment.shots, "training image", "", "s"))
     settings.append(f"{min(experiment.geometry.shape)} px")
