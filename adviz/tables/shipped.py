@@ -212,7 +212,7 @@ def ship_prediction(experiment: Experiment, prediction: Prediction, folder: str 
 
     Parameters
     ----------
-    prediction: of the experiment, whose maps' sides are multiples of four.
+    prediction: of the experiment; its maps are not negative, and their sides multiples of four.
     folder: where `shipped_prediction` looks for it is the package's ``tables/results/maps``.
 
     Raises
