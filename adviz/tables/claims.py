@@ -572,6 +572,10 @@ class Checked:
             raise KeyError(f"expected one of {list(by_key)}, got {key!r}")
         return by_key[key]
 
+    def __add__(self, other: Checked) -> Checked:
+        """Return the claims of both, in one table."""
+        return Checked((*self.verdicts, *other.verdicts), self.setting)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row for every claim: its place and sentence, both verdicts, and the numbers."""
         import pandas as pd

@@ -274,6 +274,14 @@ def test_unknown_names_are_refused():
         tables.plan_claims("spade").check([])["depth"]
 
 
+def test_claims_of_several_papers_are_one_table():
+    parts = [tables.plan_claims(paper, SMALL).check([]) for paper in ("spade", "rd")]
+    both = parts[0] + parts[1]
+    assert both.verdicts == (*parts[0].verdicts, *parts[1].verdicts)
+    assert both["transistor"].claim.paper == "rd"
+    assert list(both.to_frame()["paper"].unique()) == ["spade", "rd"]
+
+
 def test_rows_are_named_in_the_frame(tmp_path):
     plan = tables.plan_claims("spade", SMALL, keys=["retrieval"])
     rows = [
