@@ -149,6 +149,15 @@ async function show() {
   }
   /** @type {any} */ (globalThis).adviz = { models };
   document.documentElement.classList.add("av-live");
+  tellHeight();
+}
+
+/** In a frame: tell the page round it how high this one is, now and later. */
+function tellHeight() {
+  if (parent === window) return;
+  const main = /** @type {Element} */ (document.querySelector("main"));
+  const tell = () => parent.postMessage({ advizHeight: main.getBoundingClientRect().height }, "*");
+  new ResizeObserver(tell).observe(main);
 }
 
 show().catch((error) => {

@@ -273,8 +273,10 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         *,
         title: str = "",
         images: Sequence[int] | None = None,
+        categories: Sequence[str] | None = None,
         k: int | None = None,
         half: bool = False,
+        quality: int | None = None,
         photos: bool = False,
         most: float = MOST,
     ) -> Path:
@@ -294,8 +296,10 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
             self,
             title=title,
             images=images,
+            categories=categories,
             k=k,
             half=half,
+            quality=quality,
             photos=photos,
             most=most,
         )

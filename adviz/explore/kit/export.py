@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import json
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
 from adviz.explore.kit.linking import linked_with
-from adviz.explore.kit.packing import packed
+from adviz.explore.kit.packing import jpeg, names_of, packed
 from adviz.explore.kit.parts import Parts
 
 if TYPE_CHECKING:
     from adviz.explore.kit.explorer import Explorer
 
 MOST = 200.0  # megabytes of a file that are written without being asked for
+BEST_QUALITY = 95  # of a JPEG: more makes files larger and nothing better
+SPLIT_FIRST = "small", "photo"  # kinds whose keys name the split before the category
 SAMPLE = 5  # parts of a kind that are made for an estimate
 # What a page may load: nothing but what it holds itself
 POLICY = (
@@ -51,8 +56,10 @@ def export(
     *,
     title: str = "",
     images: Sequence[int] | None = None,
+    categories: Sequence[str] | None = None,
     k: int | None = None,
     half: bool = False,
+    quality: int | None = None,
     photos: bool = False,
     most: float = MOST,
 ) -> Path:
@@ -68,9 +75,11 @@ def export(
     title: of the page; "" = the categories and their detectors.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores, and a click on one says that it is not there.
+    categories: that can be chosen; None = all. One that an explorer displays is among them.
     k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
         nothing but maps.
     half: whether distances are stored as 16-bit floats (three digits).
+    quality: of JPEG pictures, 1 to 95; None = 90, as in notebooks. With 70 they take half the room.
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.
 
@@ -80,7 +89,8 @@ def export(
 
     Raises
     ------
-    ValueError: nothing to export, an unknown image, or a file that would be larger than `most`.
+    ValueError: nothing to export, an unknown image or category, a quality out of range, or a file
+        that would be larger than `most`.
     OSError: it cannot be written.
 
     Examples
@@ -89,12 +99,13 @@ def export(
     >>> explore.export("mesh.html", view, images=range(10), half=True)
     PosixPath('mesh.html')
     """
-    page = _Page(explorers, images=images, k=k, half=half, photos=photos)
+    page = _Page(explorers, _Kept(images, categories, k, half, quality, photos))
     size = page.estimate() / 1e6
     if size > most:
         raise ValueError(
             f"expected a file of at most {most:g} MB, this would be one of about {size:.0f} MB: "
-            "choose images=, a smaller k= or half=True, or allow more by most="
+            "choose images= or categories=, a smaller k= or quality=, half=True, or allow more by "
+            "most="
         )
     path = Path(path)
     write_atomically(path, page.text(title).encode())
@@ -105,8 +116,10 @@ def export_size(
     explorers: Explorer | Sequence[Explorer],
     *,
     images: Sequence[int] | None = None,
+    categories: Sequence[str] | None = None,
     k: int | None = None,
     half: bool = False,
+    quality: int | None = None,
     photos: bool = False,
 ) -> float:
     """Estimate the megabytes of what `export` would write, from a few parts of each kind.
@@ -117,7 +130,8 @@ def export_size(
     >>> explore.export_size(view) < 20
     True
     """
-    return _Page(explorers, images=images, k=k, half=half, photos=photos).estimate() / 1e6
+    kept = _Kept(images, categories, k, half, quality, photos)
+    return _Page(explorers, kept).estimate() / 1e6
 
 
 def embedded(
@@ -132,22 +146,26 @@ def embedded(
     ------
     ValueError: nothing to show, or an unknown image.
     """
-    page = _Page(explorers, images=images, k=None, half=half, photos=False)
+    page = _Page(explorers, _Kept(images, half=half))
     return Embedded(POLICY, styles(), page.scripts())
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What a page stores of its explorers; see `export`."""
+
+    images: Sequence[int] | None = None
+    categories: Sequence[str] | None = None
+    k: int | None = None
+    half: bool = False
+    quality: int | None = None
+    photos: bool = False
 
 
 class _Page:
     """Explorers, their sources and what is stored of these."""
 
-    def __init__(
-        self,
-        explorers: Explorer | Sequence[Explorer],
-        *,
-        images: Sequence[int] | None,
-        k: int | None,
-        half: bool,
-        photos: bool,
-    ) -> None:
+    def __init__(self, explorers: Explorer | Sequence[Explorer], kept: _Kept) -> None:
         chosen = list(explorers) if isinstance(explorers, Sequence) else [explorers]
         if not chosen:
             raise ValueError("expected an explorer to export, got none")
@@ -155,10 +173,9 @@ class _Page:
         for explorer in chosen:
             self.explorers += [one for one in linked_with(explorer) if one not in self.explorers]
         self.sources = list(dict.fromkeys(explorer.source for explorer in self.explorers))
-        self._images = None if images is None else self._known(images)
-        self._k = k
-        self._half = half
-        self._photos = photos
+        self._images = None if kept.images is None else self._known(kept.images)
+        self._kept = kept
+        self._check(kept)
         for source in self.sources:
             source.compute_all()
 
@@ -175,20 +192,39 @@ class _Page:
             )
         return chosen
 
+    def _check(self, kept: _Kept) -> None:
+        """Raise an error where categories or the quality cannot be had."""
+        if kept.quality is not None and not 1 <= kept.quality <= BEST_QUALITY:
+            raise ValueError(f"expected a quality from 1 to {BEST_QUALITY}, got {kept.quality}")
+        if kept.categories is None:
+            return
+        known = {name for source in self.sources for name in source.facts.get("categories", {})}
+        displayed = {one.category for one in self.explorers if hasattr(one, "category")}
+        unknown = set(kept.categories) - known
+        if unknown or not displayed <= set(kept.categories):
+            raise ValueError(
+                f"expected categories among {', '.join(sorted(known))}, with those on display, "
+                f"{', '.join(sorted(displayed))}, got {list(kept.categories)}"
+            )
+
+    def _is_left_out(self, category: str) -> bool:
+        return self._kept.categories is not None and category not in self._kept.categories
+
     def keys(self, source: Parts) -> list[str]:
         """Return the keys that the explorers of a source ask for, each once."""
+        k = self._k_of(source)
         keys: dict[str, None] = {}
         for explorer in self.explorers:
             if explorer.source is source:
-                k = self._k_of(source)
-                some = explorer.export_keys(images=self._images, k=k, photos=self._photos)
+                some = explorer.export_keys(images=self._images, k=k, photos=self._kept.photos)
                 keys.update(dict.fromkeys(some))
-        return list(keys)
+        left_out = set(filter(self._is_left_out, source.facts.get("categories", {})))
+        return [key for key in keys if _category(key) not in left_out]
 
     def _k_of(self, source: Parts) -> int | None:
         """Return how many neighbours are stored: none where no explorer of a source shows them."""
-        if self._k is not None:
-            return self._k
+        if self._kept.k is not None:
+            return self._kept.k
         shown = any("train" in one.KINDS for one in self.explorers if one.source is source)
         return None if shown else 0
 
@@ -241,7 +277,13 @@ class _Page:
 
     def _facts_of(self, source: Parts) -> dict[str, Any]:
         """Return a source's facts, named by its number: a page's bytes do not depend on the day."""
-        return {**source.facts_with(self._k_of(source)), "id": str(self.sources.index(source))}
+        facts = {**source.facts_with(self._k_of(source)), "id": str(self.sources.index(source))}
+        if "categories" in facts:
+            categories = facts["categories"].items()
+            facts["categories"] = {
+                name: of for name, of in categories if not self._is_left_out(name)
+            }
+        return facts
 
     def _elements(self) -> Iterable[str]:
         for source in self.sources:
@@ -250,7 +292,7 @@ class _Page:
 
     def _element(self, source: Parts, key: str) -> str:
         """Return a part as an element with base64 inside: JPEGs as they are, the rest deflated."""
-        part = source.part(key, k=self._k_of(source), half=self._half)
+        part = source.part(key, k=self._k_of(source), half=self._kept.half)
         steps = part.get("map")
         if isinstance(steps, np.ndarray):
             part = {**part, "map": differences(steps)}
@@ -259,7 +301,7 @@ class _Page:
         for head, value in zip(heads, values, strict=True):
             if head["name"] == "map":
                 head["differences"] = True
-            stored = value if head["dtype"] == "jpeg" else zlib.compress(value, 9)
+            stored = zlib.compress(value, 9) if head["dtype"] != "jpeg" else self._picture(value)
             texts.append(base64.b64encode(stored).decode())
         name = html.escape(f"{self.sources.index(source)}:{key}")
         described = html.escape(json.dumps(heads))
@@ -268,7 +310,16 @@ class _Page:
             f"{' '.join(texts)}</script>"
         )
 
+    def _picture(self, file: bytes) -> bytes:
+        """Return a JPEG file in the quality of the page."""
+        if self._kept.quality is None:
+            return file
+        with Image.open(io.BytesIO(file)) as picture:
+            return jpeg(np.asarray(picture), self._kept.quality)
+
     def _title(self) -> str:
+        if self._kept.categories is not None:
+            return ", ".join(self._kept.categories)
         return "; ".join(dict.fromkeys(source.title for source in self.sources))
 
     def _modules(self) -> list[str]:
@@ -307,6 +358,12 @@ def differences(steps: np.ndarray) -> np.ndarray:
     for axis in (0, 1, 0, 1):
         steps = np.diff(steps, axis=axis, prepend=np.uint16(0))
     return steps
+
+
+def _category(key: str) -> str:
+    """Return the category that a part is of, where its source has some."""
+    kind, *names = names_of(key)
+    return names[1] if kind in SPLIT_FIRST else names[0]
 
 
 def _by_kind(keys: Iterable[str]) -> list[list[str]]:

@@ -1,5 +1,6 @@
 """Exported pages: all parts once, equal bytes for equal explorers, bounded sizes; and links."""
 
+import dataclasses
 import json
 import re
 import sys
@@ -74,6 +75,44 @@ def test_some_images_and_half_the_precision_make_it_smaller(view, tmp_path):
     images = [key for key in parts_of(some) if ":test/" in key]
     assert images == ["0:test/plate/0", "0:test/plate/2"]
     assert len(some) < len(whole)
+
+
+def test_one_of_several_categories_is_all_that_its_page_holds(category, found, tmp_path):
+    other = dataclasses.replace(category, name="other")
+    view = explore.results(
+        {category.name: category, "other": other}, {category.name: found, "other": found}
+    )
+    view.category = "other"
+    page = view.export(tmp_path / "page.html", categories=["other"]).read_text()
+    keys = parts_of(page)
+    assert "0:small/test/other/0" in keys
+    assert not any(category.name in key.split("/") for key in keys)
+    assert list(setup_of(page)["facts"][0]["categories"]) == ["other"]
+    assert "<title>other</title>" in page
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"categories": ["elsewhere"]}, "expected categories among .*, got \\['elsewhere'\\]"),
+        ({"categories": []}, "with those on display"),
+        ({"quality": 0}, "expected a quality from 1 to 95, got 0"),
+        ({"quality": 100}, "expected a quality from 1 to 95, got 100"),
+    ],
+)
+def test_categories_and_qualities_that_cannot_be_had_are_refused(view, tmp_path, options, words):
+    with pytest.raises(ValueError, match=words):
+        view.export(tmp_path / "page.html", **options)
+    assert not any(tmp_path.iterdir())
+
+
+def test_pictures_of_less_quality_make_it_smaller(view, tmp_path):
+    whole = view.export(tmp_path / "whole.html").stat().st_size
+    small = view.export(tmp_path / "small.html", quality=50)
+    assert small.stat().st_size < whole
+    assert parts_of(small.read_text()) == parts_of((tmp_path / "whole.html").read_text())
+    assert abs(explore.export_size(view, quality=50) * 1e6 / small.stat().st_size - 1) < 0.3
 
 
 def test_a_map_follows_from_its_differences():
