@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check coverage soak notebooks clean javascript browser node datasets
+.PHONY: help lab demo test check docs coverage soak notebooks clean javascript browser node datasets
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,27 +27,32 @@ test: $(VENV)/.installed-test browser node datasets  ## install what the tests n
 	$(MAKE) --no-print-directory check
 
 # Tests and stored notebooks use a cache of this checkout and print no progress bars.
-check coverage soak notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
-check coverage soak notebooks: export ADVIZ_PROGRESS := 0
+check docs coverage soak notebooks: export ADVIZ_CACHE ?= $(CURDIR)/.cache/adviz
+check docs coverage soak notebooks: export ADVIZ_PROGRESS := 0
 # Threads that wait without spinning: several times faster where the two cores are shared with other work.
-check coverage soak notebooks: export OMP_WAIT_POLICY ?= passive
+check docs coverage soak notebooks: export OMP_WAIT_POLICY ?= passive
 # Modules are compiled once, not anew in every kernel and process, also where the environment asks for that.
-check coverage soak notebooks: export PYTHONDONTWRITEBYTECODE :=
+check docs coverage soak notebooks: export PYTHONDONTWRITEBYTECODE :=
 # Several processes with a thread each do more than one with two threads, which wait for each other after every small product.
-check coverage soak: export OMP_NUM_THREADS ?= 1
+check docs coverage soak: export OMP_NUM_THREADS ?= 1
 
 # Without Fashion-MNIST its notebook has nothing to run on.
 NEEDS_DATA = $(if $(wildcard /usr/share/datasets/fashion-mnist $(ADVIZ_DATA)/FashionMNIST/raw),,--ignore=notebooks/05_one_class.ipynb)
 
 # Three processes on two cores: a test in the browser mostly waits, and another goes on (tests/conftest.py).
-check: $(VENV)/.installed-test  ## ruff, mypy, tsc, eslint, pytest, nbval and the browser tests
+check: $(VENV)/.installed-test  ## ruff, mypy, tsc, eslint, nbval, the site, pytest and the browser tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) --no-print-directory javascript
-	$(BIN)/pytest -p no:nbval --durations=8 -n 3 --dist loadfile --no-loadscope-reorder
 	rm -rf .cache/results
-	ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
+	env $$($(BIN)/python docs/site/build.py --environment) ADVIZ_RESULTS=$(CURDIR)/.cache/results $(BIN)/pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/sanitize.cfg --nbval-cell-timeout=300 $(NEEDS_DATA) -n 2 --dist loadfile notebooks/
+	$(BIN)/python docs/site/build.py
+	$(BIN)/pytest -p no:nbval --durations=8 -n 3 --dist loadfile --no-loadscope-reorder
+
+# The tests of the site open it where it lies.
+docs: $(VENV)/.installed-test  ## build the documentation site, with live explorers, into site/
+	$(BIN)/python docs/site/build.py
 
 # pytest runs the tests in node. Without the packages nothing is checked here, which fails where CI=true.
 javascript:  ## tsc and eslint over the explorers' JavaScript
@@ -69,7 +74,7 @@ notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their ou
 	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done
 
 clean:  ## remove what was generated, except .venv (rm -rf .venv removes that) and the rows of sweeps in notebooks/results
-	rm -rf .cache .mypy_cache .pytest_cache .ruff_cache build dist screenshots quickstart.html
+	rm -rf site .cache .mypy_cache .pytest_cache .ruff_cache build dist screenshots quickstart.html
 	find adviz tests notebooks benchmarks -name __pycache__ -prune -exec rm -rf {} +
 	find notebooks -name .ipynb_checkpoints -prune -exec rm -rf {} +
 

@@ -1,0 +1,384 @@
+"""Build the documentation site: `make docs`, or `python docs/site/build.py [FOLDER]`.
+
+Sources are the pages in ``docs/``, the stored notebooks and the docstrings. They are laid out in
+``.cache/site/source``, with the explorers of notebooks as pages that answer clicks, and become
+``FOLDER/VERSION/`` by Sphinx. Nothing is fetched. A broken link is an error.
+
+Explorers are written by running the notebooks that show some. Those that are there already, of the
+same code, are taken as they are: `make check` writes them where it runs the notebooks as tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from links import broken_links
+from startup import page_name
+
+import adviz
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+WORK = ROOT / ".cache" / "site"
+SOURCE = WORK / "source"
+PLOTLY = "application/vnd.plotly.v1+json"
+PICTURES = "image/jpeg", "image/png"
+PROCESSES = 2  # notebooks that run at a time
+
+# Links of a page or notebook -> where their targets lie in the site; others are left without a link
+PAGE_LINKS = {"../notebooks/": "tutorials/", "../data/README.md": "data.md"}
+NOTEBOOK_LINKS = {"../docs/": "../", "../data/README.md": "../data.md"}
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((\.\./[^)#]*|notebooks/[^)]*)(#[^)]*)?\)")
+ANCHOR = re.compile(r"(\]\((?:[\w./]*\.ipynb)?#)([^)]*)\)")  # in a notebook
+
+# The first page: notebook and last line of the cell whose explorer it shows -> its question
+GALLERY = {
+    ("01_quickstart", "view"): "Which images are anomalous, where, and by whose word?",
+    ("02_spade_retrieval", "view"): "What was this pixel compared with?",
+    ("03_patchcore_coreset", "view"): "What does a memory bank keep?",
+    ("06_layers", "view"): "Which layer sees the defect?",
+    ("08_thresholds_and_pro", "view"): "Where does the threshold belong?",
+    ("08_thresholds_and_pro", "pro_view"): "What is PRO?",
+    ("09_compare", "view"): "Where do methods disagree?",
+    ("10_why_published_numbers_differ", "view"): "What is an option worth?",
+    ("07_padim_and_position", "camera"): "What if the camera moves?",
+    ("04_reverse_distillation", "student_view"): "What can a student not rebuild?",
+    ("12_tables_patchcore", "view"): "What is behind a number of a table?",
+    ("15_your_own_data", "reason"): "Why this photograph?",
+}
+PLACE_OF_GALLERY = "<!-- gallery -->"
+
+PAPERS = {"spade": "SPADE", "patchcore": "PatchCore", "rd": "Reverse distillation"}
+
+
+def main() -> None:
+    """Build the site."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "site")
+    parser.add_argument(
+        "--environment",
+        action="store_true",
+        help="print the variables with which a run of notebooks writes their explorers for the site",
+    )
+    options = parser.parse_args()
+    if options.environment:
+        print(*(f"{name}={value}" for name, value in kernel_environment().items()))
+        return
+    folder = options.folder.resolve()
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    shutil.copytree(HERE / "static", SOURCE / "static")
+    shutil.copy(HERE / "conf.py", SOURCE)
+    shutil.copy(files("plotly") / "package_data" / "plotly.min.js", SOURCE / "static")
+    export_explorers()
+    lay_out_pages()
+    for path in notebooks():
+        lay_out_notebook(path)
+    lay_out_gallery()
+    lay_out_reference()
+    lay_out_tables()
+    target = folder / adviz.__version__
+    run_sphinx(target)
+    write_versions(folder)
+    if broken := broken_links(target):
+        sys.exit("\n".join(["links that lead nowhere:", *broken]))
+    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    print(f"{target}: {size / 1e6:.1f} MB")
+
+
+def notebooks() -> list[Path]:
+    """Return the notebooks, in their order."""
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+# Explorers
+
+
+def export_explorers() -> None:
+    """Run the notebooks whose explorers are not there, and copy all pages."""
+    environment = kernel_environment()
+    folder = Path(environment["ADVIZ_SITE_EXPLORERS"])
+    todo = [path for path in notebooks() if shows_explorers(path) and not was_run(path, folder)]
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        list(pool.map(lambda path: run_notebook(path, environment), todo))
+    if errors := [error.read_text(encoding="utf-8") for error in folder.glob("*.error")]:
+        sys.exit(f"an explorer could not be written:\n{errors[0]}")
+    target = SOURCE / "static" / "explorers"
+    target.mkdir()
+    for path in notebooks():
+        code = code_of(path)
+        for end in range(1, len(code) + 1):
+            page = folder / page_name(code[:end])
+            if page.exists():
+                shutil.copy(page, target)
+
+
+def kernel_environment() -> dict[str, str]:
+    """Return the variables with which kernels write pages of explorers, where they write them."""
+    folder = WORK / "explorers" / code_digest()
+    for old in folder.parent.glob("*"):
+        if old != folder:
+            shutil.rmtree(old)
+    startup = WORK / "ipython" / "profile_default" / "startup"
+    for path in (folder, startup):
+        path.mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "startup.py", startup)
+    return {"IPYTHONDIR": str(WORK / "ipython"), "ADVIZ_SITE_EXPLORERS": str(folder)}
+
+
+def code_digest() -> str:
+    """Return a digest of all that an explorer's page is made of, but its notebook."""
+    digest = hashlib.blake2b((HERE / "startup.py").read_bytes(), digest_size=6)
+    for path in sorted((ROOT / "adviz").rglob("*")):
+        if path.suffix in (".py", ".js", ".css", ".jinja"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def code_of(path: Path) -> list[str]:
+    """Return the code cells of a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    return [cell.source for cell in cells if cell.cell_type == "code"]
+
+
+def shows_explorers(path: Path) -> bool:
+    """Return whether a notebook makes an explorer."""
+    return any("explore." in cell for cell in code_of(path))
+
+
+def was_run(path: Path, folder: Path) -> bool:
+    """Return whether all of a notebook was run by the same code: its last cell left a mark."""
+    return (folder / page_name(code_of(path))).with_suffix(".done").exists()
+
+
+def run_notebook(path: Path, environment: dict[str, str]) -> None:
+    """Run a notebook, whose kernel writes a page for each explorer that it shows."""
+    command = [sys.executable, "-m", "adviz", "run", str(path)]
+    variables = {**os.environ, **environment, "ADVIZ_PROGRESS": "0"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{path.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+
+
+# Pages
+
+
+def lay_out_pages() -> None:
+    """Copy the pages of ``docs/``, and those that only the site has."""
+    shutil.copytree(ROOT / "docs" / "images", SOURCE / "images")
+    pages = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
+    pages |= {path.name: path for path in sorted((HERE / "pages").glob("*.md"))}
+    pages |= {"data.md": ROOT / "data" / "README.md"}
+    for name, path in pages.items():
+        text = moved_links(path.read_text(encoding="utf-8"), PAGE_LINKS)
+        text = text.replace("```mermaid", "```text")
+        (SOURCE / name).write_text(text, encoding="utf-8")
+
+
+def moved_links(text: str, moved: dict[str, str]) -> str:
+    """Return Markdown whose links out of its folder lead into the site, or are words."""
+
+    def replace(match: re.Match[str]) -> str:
+        words, target, anchor = match[1], match[2], match[3] or ""
+        for start, new in moved.items():
+            if target.startswith(start):
+                return f"[{words}]({new}{target.removeprefix(start)}{anchor})"
+        return words
+
+    return LINK.sub(replace, text)
+
+
+def lay_out_notebook(path: Path) -> None:
+    """Write a notebook as the site shows it: explorers that answer, and charts to hover over."""
+    notebook = nbformat.read(path, as_version=4)
+    code: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = moved_links(cell.source, NOTEBOOK_LINKS)
+            cell.source = ANCHOR.sub(lambda match: f"{match[1]}{slug(match[2])})", cell.source)
+        elif cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
+        if cell.cell_type == "code":
+            code.append(cell.source)
+            live = SOURCE / "static" / "explorers" / page_name(code)
+            for output in cell.outputs:
+                show_live(output, live.name if live.exists() else "")
+    target = SOURCE / "tutorials" / path.name
+    target.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, target)
+
+
+def slug(heading: str) -> str:
+    """Return the anchor that the site gives a heading, of the one that Jupyter gives it."""
+    return re.sub(r"[^\w-]", "", heading.lower())
+
+
+def show_live(output: Any, page: str) -> None:
+    """Put an explorer's page, or a chart, in the place of its picture."""
+    content = output.get("data", {})
+    picture = next((kind for kind in PICTURES if kind in content), None)
+    if PLOTLY in content:
+        chart = json.dumps({name: content[PLOTLY][name] for name in ("data", "layout")})
+        chart = chart.replace("</", "<\\/")
+        alone = f'<img alt="" src="data:{picture};base64,{content[picture]}">' if picture else ""
+        content.clear()
+        content["text/html"] = (
+            '<div class="adviz-chart" data-plotly="../_static/plotly.min.js">'
+            f'<script type="application/json">{chart}</script>{alone}</div>'
+        )
+    elif page and picture:
+        content.clear()
+        content["text/html"] = live_frame(f"../_static/explorers/{page}")
+
+
+def lay_out_gallery() -> None:
+    """Fill the first page with pictures of explorers, each with the lesson that it is from."""
+    cards = [card(stem, last, question) for (stem, last), question in GALLERY.items()]
+    grid = "\n".join(["::::{grid} 1 2 3 3", ":gutter: 3", "", *cards, "::::"])
+    page = SOURCE / "index.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(PLACE_OF_GALLERY, grid), encoding="utf-8")
+
+
+def card(stem: str, last: str, question: str) -> str:
+    """Return the card of an explorer: its picture, its question, and where it is."""
+    code: list[str] = []
+    for cell in nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        code.append(cell.source)
+        shown = cell.source.strip().splitlines()[-1:] == [last]
+        pictures = [
+            one.data["image/jpeg"] for one in cell.outputs if "image/jpeg" in one.get("data", {})
+        ]
+        if shown and pictures:
+            break
+    else:
+        raise LookupError(f"expected a cell of {stem} that shows {last}, found none")
+    name = f"{stem}-{last}.jpg"
+    (SOURCE / "images" / name).write_bytes(base64.b64decode(pictures[0]))
+    page = f"_static/explorers/{page_name(code)}"
+    return (
+        f":::{{grid-item-card}} {question}\n:img-top: images/{name}\n:img-alt: {question}\n\n"
+        f'<a href="{page}">Try it</a> · [its lesson](tutorials/{stem}.ipynb)\n:::'
+    )
+
+
+def live_frame(source: str) -> str:
+    """Return the element that shows an explorer's page."""
+    return (
+        f'<div class="adviz-live"><iframe loading="lazy" src="{html.escape(source)}" '
+        'title="an explorer that answers clicks"></iframe>'
+        f'<p>It answers clicks. <a href="{html.escape(source)}">Open it alone</a>.</p></div>'
+    )
+
+
+# Reference
+
+
+def lay_out_reference() -> None:
+    """Write a page for each group of public names."""
+    folder = SOURCE / "reference"
+    folder.mkdir()
+    groups = dict(reference_groups())
+    for name, (title, names) in groups.items():
+        text = f"# {title}\n\n" + "\n\n".join(directive(one) for one in names)
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def reference_groups() -> Iterator[tuple[str, tuple[str, list[str]]]]:
+    """Return page -> its title and its names; every public name is on one of them."""
+    names = "data", "metrics", "plots", "explore", "sweep", "tables"
+    modules = {name: getattr(adviz, name) for name in names}
+    functions = {name: getattr(adviz, name) for name in ("maps", "coreset", "archive")}
+    own = [name for name in adviz.__all__ if name not in modules and name not in functions]
+    detectors = [name for name in own if name in dir(adviz.detectors)]
+    others = [name for name in own if name not in detectors]
+    yield "detectors", ("Detectors", [f"adviz.{name}" for name in detectors])
+    yield "core", ("Features, predictions, thresholds, files", [f"adviz.{one}" for one in others])
+    for name, module in modules.items():
+        public = [one for one in module.__all__ if not isinstance(getattr(module, one), dict)]
+        yield name, (f"adviz.{name}", [f"adviz.{name}.{one}" for one in public])
+    for name, module in functions.items():
+        yield name, (f"adviz.{name}", [module.__name__])
+
+
+def directive(name: str) -> str:
+    """Return what documents a name, in Sphinx's own markup."""
+    value = named(name)
+    if isinstance(value, type):
+        kind, options = "autoclass", ["   :members:", "   :inherited-members: object"]
+    elif callable(value):
+        kind, options = "autofunction", []
+    elif hasattr(value, "__file__"):
+        kind, options = "automodule", ["   :members:"]
+    else:
+        kind, options = "autodata", []
+    return "\n".join(["```{eval-rst}", f".. {kind}:: {name}", *options, "```"])
+
+
+def named(name: str) -> Any:
+    """Return the object of a dotted name."""
+    value: Any = adviz
+    for part in name.split(".")[1:]:
+        value = getattr(value, part)
+    return value
+
+
+# The papers' tables
+
+
+def lay_out_tables() -> None:
+    """Write a page for each table of a paper: printed values, and those that come with adviz."""
+    folder = SOURCE / "tables"
+    folder.mkdir()
+    book = adviz.tables.Book(adviz.tables.available_setting(root="none"), folder / "results")
+    for name in book.names:
+        title = f"{PAPERS[name.paper]}, Table {name.table}"
+        table = book.table(name.paper, name.table)._repr_html_()
+        text = f'# {title}\n\n<div class="adviz-table">\n{table}\n</div>\n'
+        (folder / f"{name.paper}-{name.table}.md").write_text(text, encoding="utf-8")
+
+
+# Sphinx
+
+
+def run_sphinx(target: Path) -> None:
+    """Build the pages; a warning is an error."""
+    shutil.rmtree(target, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "--fail-on-warning", "--keep-going"]
+    command += ["--quiet", "-d", str(WORK / "doctrees"), str(SOURCE), str(target)]
+    if subprocess.run(command).returncode:
+        sys.exit("Sphinx warned of what stands above")
+    for name in (".buildinfo", "objects.inv.txt"):
+        (target / name).unlink(missing_ok=True)
+
+
+def write_versions(folder: Path) -> None:
+    """Write the page that leads to the newest version, and names all that were built there."""
+    versions = sorted(path.name for path in folder.iterdir() if (path / "index.html").exists())
+    links = "".join(f'<li><a href="{one}/index.html">{one}</a></li>' for one in reversed(versions))
+    page = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>adviz</title>'
+        f'<meta http-equiv="refresh" content="0; url={adviz.__version__}/index.html">'
+        f"<h1>adviz: versions of this site</h1><ul>{links}</ul></html>"
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Sphinx's configuration of the site; `build.py` lays out the sources beside a copy of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import latex2mathml.converter
+from docutils import nodes
+
+import adviz
+
+project = "adviz"
+author = "The adviz authors"
+copyright = "The adviz authors, MIT licence"
+version = release = adviz.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["explorers"]
+
+# Notebooks: as they are stored
+nb_execution_mode = "off"
+nb_merge_streams = True
+suppress_warnings = ["ref.python"]  # an attribute's name that several classes have
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 4
+html_math_renderer = "mathml"
+
+# Docstrings
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+# Nothing is loaded from elsewhere
+html_theme = "pydata_sphinx_theme"
+html_title = f"adviz {version}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "adviz"},
+    "navbar_end": ["theme-switcher"],
+    "navbar_persistent": ["search-button"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "pygments_light_style": "default",
+    "pygments_dark_style": "github-dark",
+}
+html_context = {"default_mode": "auto"}  # light or dark as the browser
+html_sidebars = {"index": [], "tutorials/*": []}  # explorers need the width
+
+SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Yields")
+ITEM = re.compile(r"^([*\w][\w*., ]*): (.*)$")
+NAME = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+LITERAL = re.compile(r"(``.+?``)")
+MARKUP = re.compile(r"(?<=\w)_(?!\w)|[*|](?=\S)")  # what Sphinx would take for its own
+
+
+def public_names() -> dict[str, str]:
+    """Return a public name as docstrings have it -> the whole one."""
+    names = {name: f"adviz.{name}" for name in adviz.__all__}
+    for module in ("data", "explore", "metrics", "plots", "sweep", "tables"):
+        for name in getattr(adviz, module).__all__:
+            names[f"{module}.{name}"] = f"adviz.{module}.{name}"
+    return names
+
+
+PUBLIC = public_names()
+
+
+def in_markup_of_sphinx(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Write a docstring's items on two lines, as numpydoc has them, and link public names."""
+    section = ""
+    is_example = False
+    result: list[str] = []
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if following.startswith("---"):
+            section = line.strip()
+        elif section in SECTIONS and starts_paragraph(lines, number):
+            section = "Notes"
+            result += [section, "-----"]
+        is_example = line.lstrip().startswith(">>>") or (is_example and bool(line.strip()))
+        if not is_example:
+            line = "".join(
+                part if part.startswith("``") else linked(MARKUP.sub(r"\\\g<0>", part))
+                for part in LITERAL.split(line)
+            )
+        item = ITEM.match(line) if section in SECTIONS else None
+        result += [item[1], f"    {item[2]}"] if item else [line]
+    lines[:] = result
+
+
+def starts_paragraph(lines: list[str], number: int) -> bool:
+    """Return whether a line behind a list of items is text of its own: numpydoc has it in Notes."""
+    line = lines[number]
+    is_own = bool(line.strip()) and not line.startswith((" ", "-")) and not ITEM.match(line)
+    return is_own and number > 0 and not lines[number - 1].strip()
+
+
+def linked(text: str) -> str:
+    """Return text in which names in backticks are links, where they are public, or code."""
+
+    def replace(match: re.Match[str]) -> str:
+        whole = PUBLIC.get(match[1])
+        return f":py:obj:`{match[1]} <{whole}>`" if whole else f"``{match[1]}``"
+
+    return NAME.sub(replace, text)
+
+
+def is_skipped(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what classes inherit from other libraries."""
+    home = getattr(obj, "__module__", None) or "adviz"
+    return True if not home.startswith("adviz") else None
+
+
+def write_math(self: Any, node: nodes.math) -> None:
+    """Write an equation as MathML, which browsers draw without a script."""
+    display = "block" if isinstance(node, nodes.math_block) else "inline"
+    self.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+    raise nodes.SkipNode
+
+
+def setup(app: Any) -> None:
+    """Register them."""
+    app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
+    app.connect("autodoc-skip-member", is_skipped)
+    app.connect("autodoc-process-docstring", in_markup_of_sphinx, priority=400)  # before napoleon
