@@ -10,7 +10,7 @@ import numpy as np
 
 from adviz._support import progress
 from adviz.core import coreset, maps, nearest
-from adviz.detectors.base import Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import Detector, all_or_nothing, compact, reported, usable
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
@@ -77,6 +77,7 @@ class AnomalyDINO(Detector):
         self.k_used_ = usable(self.neighbors, len(self.bank_), "neighbors")
         return self
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches.
 

@@ -6,12 +6,13 @@ import dataclasses
 import functools
 import html
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from adviz._support import got, require_attributes
+from adviz._support import got, require_attributes, timed
 from adviz.detectors.persistence import save_load
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
+P = TypeVar("P")  # a Prediction
 # Bounds of a layer's largest value: outside them float32 does not hold squared distances
 LEAST = 1e-15
 LARGEST = 1e15
@@ -40,13 +42,31 @@ def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D
     def fit_or_restore(self: D, features: Features) -> D:
         before = dict(vars(self))
         try:
-            return fit(self, features)
+            with _timed(self, "fitted on", features):
+                return fit(self, features)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
             raise
 
     return fit_or_restore
+
+
+def reported(predict: Callable[[D, Features], P]) -> Callable[[D, Features], P]:
+    """Make a `predict` say in the log what it did and how long it took."""
+
+    @functools.wraps(predict)
+    def predict_and_report(self: D, features: Features) -> P:
+        with _timed(self, "predicted", features):
+            return predict(self, features)
+
+    return predict_and_report
+
+
+def _timed(detector: object, verb: str, features: Features) -> AbstractContextManager[None]:
+    # What has no images is refused by the work inside
+    n_images = getattr(features, "n_images", 0)
+    return timed("%s %s %d images", type(detector).__name__, verb, n_images)
 
 
 class Detector:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from adviz._support import full_float32, progress_bar, workers
 from adviz.core import maps
-from adviz.detectors.base import LATER, Detector, all_or_nothing
+from adviz.detectors.base import LATER, Detector, all_or_nothing, reported
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.persistence.checked_state import CheckedState, State
 from adviz.prediction import Prediction
@@ -150,6 +150,7 @@ class PaDiM(Detector):
         step = max(POSITIONS, VECTORS // bytes_of_position // POSITIONS * POSITIONS)
         return [slice(start, start + step) for start in range(0, positions, step)]
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images.
 

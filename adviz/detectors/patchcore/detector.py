@@ -12,7 +12,7 @@ import numpy as np
 from adviz._support import check_device, progress_bar
 from adviz.core import CoresetTrace, ProxySign, ivfpq, maps, nearest, nearest_in_prefixes
 from adviz.core import coreset as samplers
-from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, reported, usable
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.patchcore import saved_state
 from adviz.detectors.patchcore.embedding import Aggregation, PatchEmbedding
@@ -285,6 +285,7 @@ class PatchCore(Detector):
         )
         return order, radius, digest
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches; the images may have another size than in training.
 
