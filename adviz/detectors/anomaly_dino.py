@@ -46,6 +46,11 @@ class AnomalyDINO(Detector):
         "grid_": tuple[int, int],
         "k_used_": int,
     }
+    limits: ClassVar[tuple[str, ...]] = (
+        "It knows no position: a normal patch in a wrong place is normal to it.",
+        "It keeps every patch of the training images: its file, memory and time grow "
+        "with their number.",
+    )
     layers: tuple[int | str, ...] = (16,)
     top: float = 0.01
     neighbors: int = AtMost(5)

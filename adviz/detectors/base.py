@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from adviz._support import got, require_attributes, timed
+from adviz.detectors.card import card
 from adviz.detectors.persistence import save_load
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features
@@ -91,11 +92,13 @@ class Detector:
         one training; empty = every experiment is fitted.
     renamed: former name of an option -> its name. The constructor refuses the former ones; files
         and stored results that have them are read.
+    limits: what the method cannot do, in sentences, for `card`.
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
     read_by_predict: ClassVar[frozenset[str]] = frozenset()
     renamed: ClassVar[Mapping[str, str]] = {}
+    limits: ClassVar[tuple[str, ...]] = ()
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
     if TYPE_CHECKING:  # the fields' types are looked up when a file is read
@@ -298,6 +301,29 @@ class Detector:
         """
         return save_load.load(cls, path, digest, device)
 
+    def card(self, digest: str | None = None) -> str:
+        """Return a model card of the fitted detector, in Markdown, to keep beside its file.
+
+        It says what the detector is, its options, what it was fitted on, how large it is, how to
+        load and verify it, and the known limits of its method.
+
+        Parameters
+        ----------
+        digest: what `save` returned, to be written into the card; None = a gap for it.
+
+        Raises
+        ------
+        ValueError: not fitted.  TypeError: a class that does not say all that it has learned.
+
+        Examples
+        --------
+        >>> digest = detector.save("detector.adviz")
+        >>> lines = detector.card(digest).splitlines()
+        >>> print(*[line for line in lines if line.startswith("#")], sep="; ")
+        # PatchCore; ## Options; ## Fitted on; ## Size; ## Load and verify; ## Known limits
+        """
+        return card(self, digest)
+
     # Features in and out
 
     def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
@@ -311,6 +337,7 @@ class Detector:
         self.layers_ = tuple(chosen)
         self._backbone = features.backbone, features.digest
         self._channels = {name: array.shape[1] for name, array in chosen.items()}
+        self._n_images = features.n_images
         self.geometry_ = features.geometry
         return chosen
 

@@ -64,6 +64,9 @@ class DN2(Detector):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"images_score": "k_images"}
+    limits: ClassVar[tuple[str, ...]] = (
+        "It has no map, and a small defect hardly moves the mean over a whole image.",
+    )
     layers: tuple[int | str, ...] = (32,)
     k_images: int = AtMost(5)
     index: Literal["flat", "ivf"] = "flat"

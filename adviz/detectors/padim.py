@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -78,6 +78,9 @@ class PaDiM(Detector):
     (46, 224, 224)
     """
 
+    limits: ClassVar[tuple[str, ...]] = (
+        "It has a Gaussian for every position: parts must lie alike in all images.",
+    )
     layers: tuple[int | str, ...] = (4, 8, 16)
     dimension: int | None = None
     epsilon: float = 0.01

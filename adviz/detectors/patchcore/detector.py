@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -113,6 +113,9 @@ class PatchCore(Detector):
     CoresetTrace(greedy: 125 of 12544 patches)
     """
 
+    limits: ClassVar[tuple[str, ...]] = (
+        "It knows no position: a normal patch in a wrong place is normal to it.",
+    )
     layers: tuple[int | str, ...] = (8, 16)
     patch_size: int = 3
     stride: int = 1

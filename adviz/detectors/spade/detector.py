@@ -99,6 +99,11 @@ class SPADE(Detector):
         "neighbors": "score_neighbors",
         "upsample": "layer_upsample",
     }
+    limits: ClassVar[tuple[str, ...]] = (
+        "It keeps every patch of the training images: its file, memory and time grow "
+        "with their number.",
+        "An image that resembles no training image as a whole is compared with the wrong ones.",
+    )
     layers: tuple[int | str, ...] = (4, 8, 16)
     image_layers: tuple[int | str, ...] = (32,)
     k_images_score: int = AtMost(5)
