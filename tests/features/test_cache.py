@@ -421,7 +421,9 @@ def test_the_code_that_decides_features_is_all_that_they_pass_through():
             todo += graph[module]
     stores_features = {"features/cache.py", "_support/atomic_files.py"}
     finds_weights = {"features/embedded.py"}  # the digest of the weights is in the key
-    reports = {f"_support/{name}.py" for name in ("progress", "errors", "devices", "float32", "log")}
+    reports = {
+        f"_support/{name}.py" for name in ("progress", "errors", "devices", "float32", "log")
+    }
     assert {"features/runtimes.py", "features/networks.py", "data/geometry.py"} <= reached
     assert reached - stores_features - finds_weights - reports == set(CODE)
 
