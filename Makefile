@@ -12,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check docs coverage soak notebooks clean javascript browser node datasets
+.PHONY: help lab demo test check docs coverage soak notebooks dist smoke constraints clean javascript browser node datasets
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 lab: $(VENV)/.installed-lab  ## open the notebooks in JupyterLab (ARGS="--port 9000 --no-browser")
 	$(BIN)/adviz lab notebooks $(ARGS)
@@ -72,6 +72,17 @@ soak: $(VENV)/.installed-test  ## hours: the tests that take too long for every 
 notebooks: $(VENV)/.installed-lab  ## run all notebooks again and store their outputs
 	@if [ -e notebooks/results ]; then echo "Move notebooks/results away first: its rows may be those of older code."; exit 1; fi
 	for notebook in notebooks/*.ipynb; do $(BIN)/adviz run --in-place $$notebook || exit 1; done
+
+dist: $(VENV)/.installed-test  ## build the wheel and the source distribution into dist/, print their sizes
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	@wc -c dist/*
+
+smoke:  ## minutes, 6 GB: install the wheel into a new environment and run the README's five lines (EXTRA=lab)
+	packaging/smoke.sh $(EXTRA)
+
+constraints: $(VENV)/.installed-test  ## write the versions in .venv to constraints.txt; after `make check` has passed
+	$(BIN)/python packaging/constraints.py
 
 clean:  ## remove what was generated, except .venv (rm -rf .venv removes that) and the rows of sweeps in notebooks/results
 	rm -rf site .cache .mypy_cache .pytest_cache .ruff_cache build dist screenshots quickstart.html

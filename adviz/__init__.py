@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction, ensemble
 
-__version__ = "0.1.0"  # the one place; docs/changes.md and CITATION.cff are held to it
+__version__ = "0.1.0"  # the one place; CHANGELOG.md and CITATION.cff are held to it
 _DETECTORS = dir(detectors)
 __all__ = [
     "Backbone",

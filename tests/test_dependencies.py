@@ -1,4 +1,4 @@
-"""What is declared is imported, what is imported is declared, and both files of requirements agree."""
+"""What is declared is imported, what is imported is declared, and all files of requirements agree."""
 
 import ast
 import json
@@ -9,6 +9,7 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +25,13 @@ INDIRECT = {
 COMMANDS = {"hatchling", "mypy", "nbval", "notebook", "pytest-cov", "pytest-xdist", "ruff"}
 STUBS = {"types-psutil", "types-tqdm"}
 # conda-forge's name -> the package index's
-CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib", "faiss-gpu": "faiss-cpu"}
+CONDA = {
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "matplotlib-base": "matplotlib",
+    "faiss-gpu": "faiss-cpu",
+}
+ENVIRONMENTS = ("environment.yml", "environment-cpu.yml")
 NOT_FOR_CONDA = {"heic", "gpu", "benchmarks"}  # extras that environment.yml leaves out
 
 
@@ -108,7 +115,7 @@ def test_notebooks_need_the_library_and_lab_alone():
 
 
 def test_what_tests_import_is_declared():
-    undeclared = faiss(imported("tests", "docs")) - faiss(declared("lab", "cpu", "test", "heic"))
+    undeclared = faiss(imported("tests", "docs")) - faiss(declared("lab", "cpu", "docs", "test", "heic"))
     assert undeclared == set()
 
 
@@ -117,18 +124,30 @@ def test_what_tests_declare_is_used():
     assert unused - COMMANDS - STUBS == set()
 
 
-def environment():
-    """Return {distribution: lower bound} of environment.yml, by the package index's names."""
-    entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+def environment(file):
+    """Return {distribution: lower bound} of a conda environment, by the package index's names."""
+    entries = yaml.safe_load((ROOT / file).read_text())["dependencies"]
     conda = [entry for entry in entries if isinstance(entry, str)]
     (pip,) = [entry["pip"] for entry in entries if isinstance(entry, dict)]
     pairs = [parsed(entry) for entry in [*conda, *pip] if entry not in {"pip", "-e ."}]
     return {CONDA.get(name, name): bound for name, bound in pairs if name != "python"}
 
 
-def test_the_conda_environment_is_the_library_with_the_extras_and_the_tests():
+@pytest.mark.parametrize("file", ENVIRONMENTS)
+def test_the_conda_environments_are_the_library_with_the_extras_and_the_tests(file):
     extras = [extra for extra in ALL_EXTRAS if extra not in NOT_FOR_CONDA]
-    assert environment() == declared(*extras)
+    assert environment(file) == declared(*extras)
+
+
+def test_the_conda_environments_differ_in_what_needs_a_gpu_alone():
+    with_gpu, without = [
+        yaml.safe_load((ROOT / file).read_text())["dependencies"] for file in ENVIRONMENTS
+    ]
+    differences = [pair for pair in zip(with_gpu, without, strict=True) if pair[0] != pair[1]]
+    assert differences == [
+        ("pytorch >=2.4", "pytorch-cpu >=2.4"),
+        ("faiss-gpu >=1.8", "faiss-cpu >=1.8"),
+    ]
 
 
 def test_nobody_is_told_to_install_the_package_of_somebody_else():
@@ -147,11 +166,11 @@ def test_nobody_is_told_to_install_the_package_of_somebody_else():
 def test_one_version_everywhere():
     import adviz
 
-    changes = (ROOT / "docs" / "changes.md").read_text(encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    latest = re.search(r"^## (\S+)", changes, re.MULTILINE)
-    assert latest is not None
-    assert latest[1] == adviz.__version__
+    headings = re.findall(r"^## \[(\S+)\]", changes, re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert headings[1:2] in ([], [adviz.__version__])
     assert citation["version"] == adviz.__version__
     assert PROJECT["dynamic"] == ["version"]
 

@@ -1,4 +1,4 @@
-"""Helpers that all rooms use: files, errors, progress bars and devices."""
+"""Helpers that all rooms use: files, errors, messages, progress bars and devices."""
 
 import lazy_loader
 

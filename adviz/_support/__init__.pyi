@@ -20,6 +20,7 @@ from .atomic_files import remove as remove
 from .atomic_files import remove_leftovers as remove_leftovers
 from .atomic_files import replace_file as replace_file
 from .atomic_files import write_atomically as write_atomically
+from .deprecation import deprecated as deprecated
 from .devices import advice_on_gpu_memory as advice_on_gpu_memory
 from .devices import check_device as check_device
 from .devices import check_device_name as check_device_name
@@ -29,5 +30,7 @@ from .errors import did_you_mean as did_you_mean
 from .errors import got as got
 from .errors import require_attributes as require_attributes
 from .float32 import full_float32 as full_float32
+from .log import logger as logger
+from .log import timed as timed
 from .progress import progress_bar as progress_bar
 from .progress import progress_behind as progress_behind

@@ -10,7 +10,7 @@ import numpy as np
 
 from adviz._support import progress
 from adviz.core import coreset, maps, nearest
-from adviz.detectors.base import Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import Detector, all_or_nothing, compact, reported, usable
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
@@ -46,6 +46,11 @@ class AnomalyDINO(Detector):
         "grid_": tuple[int, int],
         "k_used_": int,
     }
+    limits: ClassVar[tuple[str, ...]] = (
+        "It knows no position: a normal patch in a wrong place is normal to it.",
+        "It keeps every patch of the training images: its file, memory and time grow "
+        "with their number.",
+    )
     layers: tuple[int | str, ...] = (16,)
     top: float = 0.01
     neighbors: int = AtMost(5)
@@ -77,6 +82,7 @@ class AnomalyDINO(Detector):
         self.k_used_ = usable(self.neighbors, len(self.bank_), "neighbors")
         return self
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches.
 

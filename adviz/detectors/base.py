@@ -6,12 +6,14 @@ import dataclasses
 import functools
 import html
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from adviz._support import got, require_attributes
+from adviz._support import got, require_attributes, timed
+from adviz.detectors.card import card
 from adviz.detectors.persistence import save_load
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from adviz.prediction import Prediction
 
 D = TypeVar("D")
+P = TypeVar("P")  # a Prediction
 # Bounds of a layer's largest value: outside them float32 does not hold squared distances
 LEAST = 1e-15
 LARGEST = 1e15
@@ -40,13 +43,31 @@ def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D
     def fit_or_restore(self: D, features: Features) -> D:
         before = dict(vars(self))
         try:
-            return fit(self, features)
+            with _timed(self, "fitted on", features):
+                return fit(self, features)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
             raise
 
     return fit_or_restore
+
+
+def reported(predict: Callable[[D, Features], P]) -> Callable[[D, Features], P]:
+    """Make a `predict` say in the log what it did and how long it took."""
+
+    @functools.wraps(predict)
+    def predict_and_report(self: D, features: Features) -> P:
+        with _timed(self, "predicted", features):
+            return predict(self, features)
+
+    return predict_and_report
+
+
+def _timed(detector: object, verb: str, features: Features) -> AbstractContextManager[None]:
+    # What has no images is refused by the work inside
+    n_images = getattr(features, "n_images", 0)
+    return timed("%s %s %d images", type(detector).__name__, verb, n_images)
 
 
 class Detector:
@@ -71,11 +92,13 @@ class Detector:
         one training; empty = every experiment is fitted.
     renamed: former name of an option -> its name. The constructor refuses the former ones; files
         and stored results that have them are read.
+    limits: what the method cannot do, in sentences, for `card`.
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
     read_by_predict: ClassVar[frozenset[str]] = frozenset()
     renamed: ClassVar[Mapping[str, str]] = {}
+    limits: ClassVar[tuple[str, ...]] = ()
     layers: tuple[int | str, ...]
     layers_: tuple[str, ...]
     if TYPE_CHECKING:  # the fields' types are looked up when a file is read
@@ -278,6 +301,29 @@ class Detector:
         """
         return save_load.load(cls, path, digest, device)
 
+    def card(self, digest: str | None = None) -> str:
+        """Return a model card of the fitted detector, in Markdown, to keep beside its file.
+
+        It says what the detector is, its options, what it was fitted on, how large it is, how to
+        load and verify it, and the known limits of its method.
+
+        Parameters
+        ----------
+        digest: what `save` returned, to be written into the card; None = a gap for it.
+
+        Raises
+        ------
+        ValueError: not fitted.  TypeError: a class that does not say all that it has learned.
+
+        Examples
+        --------
+        >>> digest = detector.save("detector.adviz")
+        >>> lines = detector.card(digest).splitlines()
+        >>> print(*[line for line in lines if line.startswith("#")], sep="; ")
+        # PatchCore; ## Options; ## Fitted on; ## Size; ## Load and verify; ## Known limits
+        """
+        return card(self, digest)
+
     # Features in and out
 
     def _fitting(self, features: Features, layers: Sequence[int | str] | None = None) -> Features:
@@ -291,6 +337,7 @@ class Detector:
         self.layers_ = tuple(chosen)
         self._backbone = features.backbone, features.digest
         self._channels = {name: array.shape[1] for name, array in chosen.items()}
+        self._n_images = features.n_images
         self.geometry_ = features.geometry
         return chosen
 

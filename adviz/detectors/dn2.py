@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import numpy as np
 
 from adviz.core import ivf, nearest
-from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, reported, usable
 from adviz.detectors.persistence.checked_state import (
     CheckedState,
     State,
@@ -64,6 +64,9 @@ class DN2(Detector):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"images_score": "k_images"}
+    limits: ClassVar[tuple[str, ...]] = (
+        "It has no map, and a small defect hardly moves the mean over a whole image.",
+    )
     layers: tuple[int | str, ...] = (32,)
     k_images: int = AtMost(5)
     index: Literal["flat", "ivf"] = "flat"
@@ -87,6 +90,7 @@ class DN2(Detector):
         self._index = ivf(self.mean_features_) if self.index == "ivf" else None
         return self
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images.
 

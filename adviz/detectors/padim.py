@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from adviz._support import full_float32, progress_bar, workers
 from adviz.core import maps
-from adviz.detectors.base import LATER, Detector, all_or_nothing
+from adviz.detectors.base import LATER, Detector, all_or_nothing, reported
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.persistence.checked_state import CheckedState, State
 from adviz.prediction import Prediction
@@ -78,6 +78,9 @@ class PaDiM(Detector):
     (46, 224, 224)
     """
 
+    limits: ClassVar[tuple[str, ...]] = (
+        "It has a Gaussian for every position: parts must lie alike in all images.",
+    )
     layers: tuple[int | str, ...] = (4, 8, 16)
     dimension: int | None = None
     epsilon: float = 0.01
@@ -150,6 +153,7 @@ class PaDiM(Detector):
         step = max(POSITIONS, VECTORS // bytes_of_position // POSITIONS * POSITIONS)
         return [slice(start, start + step) for start in range(0, positions, step)]
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images.
 

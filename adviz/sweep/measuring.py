@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from adviz import metrics
+from adviz._support import logger
 from adviz.data import ANOMALOUS, ArrayMask, Category, Split, mask_files
 from adviz.detectors import facts_of
 from adviz.evaluation import counted_pixels, evaluate
@@ -268,6 +269,7 @@ def network(name: str, weights: str, dtype: str) -> Backbone:
         source = None if weights == "published" else weights
         return Backbone(name, (PIXELS,), weights=source, dtype=dtype)
     except RuntimeError as error:
+        logger().info("%s: tried again in %d s at the earliest", error, AGAIN)
         _unavailable[name, weights] = (str(error), time.monotonic())
         raise
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adviz._support import progress_bar, progress_behind
+from adviz._support import logger, progress_bar, progress_behind
 from adviz.features import Cache
 from adviz.sweep.experiment import Experiment, in_order
 from adviz.sweep.fitting import learned
@@ -140,6 +140,13 @@ def run(
         else:
             results[experiment] = result
     planned.sort(key=_running_order)
+    log = logger()
+    log.info(
+        "sweep: %d experiments, %d of them with results in %s",
+        len(all_experiments),
+        len(results),
+        results_in,
+    )
 
     data_root = None if root is None else str(Path(root).resolve())
     if client is None:
@@ -152,6 +159,9 @@ def run(
         for experiment, message in progress:
             if message:
                 broken[experiment] = message
+                log.info("sweep: %r failed: %s", experiment, message.splitlines()[-1])
+            else:
+                log.info("sweep: %r is done", experiment)
             if watch is not None:
                 watch(experiment, message)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.request import urlopen
 
-from adviz._support import progress_bar
+from adviz._support import progress_bar, timed
 
 PIECE = 1 << 20
 TIMEOUT = 60  # seconds without an answer
@@ -36,7 +36,11 @@ def fetch(url: str, md5: str, folder: Path) -> Path:
         part = Path(scratch, "part")
         try:
             # all addresses are our own
-            with urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:  # noqa: S310
+            with (
+                timed("downloaded %s", url),
+                urlopen(url, timeout=TIMEOUT) as answer,  # noqa: S310
+                part.open("wb") as file,
+            ):
                 length = int(answer.headers.get("Content-Length") or 0)
                 n_pieces = -(-length // PIECE) or None
                 for piece in progress_bar(_pieces(answer), label=target.name, total=n_pieces):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from adviz._support import check_device, progress_bar
 from adviz.core import maps
-from adviz.detectors.base import Detector, usable
+from adviz.detectors.base import Detector, reported, usable
 from adviz.detectors.distillation.reverse_networks import similarity
 from adviz.detectors.distillation.teacher import fused_layers, teacher_batch
 from adviz.detectors.distillation.training import Recipe, Training
@@ -95,6 +95,7 @@ class Distiller(Detector):
 
     # Prediction
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images.
 

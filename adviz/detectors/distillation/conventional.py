@@ -64,6 +64,10 @@ class ConventionalDistillation(Distiller):
     """
 
     _fed_pixels: ClassVar[bool] = True
+    limits: ClassVar[tuple[str, ...]] = (
+        "It is no published method: it is there to be compared with `ReverseDistillation`.",
+        "Nothing keeps its student from seeing a defect as the teacher does.",
+    )
     layers: tuple[int | str, ...] = (4, 8, 16)
     loss: Literal["flat", "position"] = "flat"
     map: Literal["sum", "product"] = "sum"

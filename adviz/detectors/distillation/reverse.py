@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from torch import nn
 
@@ -101,6 +101,10 @@ class ReverseDistillation(Distiller):
     (1,)
     """
 
+    limits: ClassVar[tuple[str, ...]] = (
+        "It is trained: another seed gives other scores.",
+        "It knows positions as far as borders are seen: parts must lie alike in all images.",
+    )
     layers: tuple[int | str, ...] = (4, 8, 16)
     bottleneck: Embedding = "oce+mff"
     narrow_bottleneck: bool = field(default=False, metadata=LATER)
@@ -207,6 +211,7 @@ class ReverseDistillation(Distiller):
         detector.layers_ = tuple(configuration["channels"])
         detector.geometry_ = None
         detector._channels = dict(configuration["channels"])
+        detector._n_images = configuration["images"]
         detector._backbone = configuration["backbone"], configuration["digest"]
         detector.image_size_ = tuple(configuration["image_size"])
         detector.signed_ = tuple(configuration["signed"])

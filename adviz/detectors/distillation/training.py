@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adviz._support import archive, progress_bar
+from adviz._support import archive, logger, progress_bar
 from adviz.detectors.distillation.reverse_networks import distance
 
 KIND = "checkpoint of ReverseDistillation"
@@ -87,6 +87,8 @@ class Training:
         ValueError: a loss that is not finite.
         """
         self._inside = inside
+        log = logger()
+        started = time.monotonic()
         progress = progress_bar(label="student", total=self.recipe.epochs)
         progress.update(len(self.losses))
         try:
@@ -94,6 +96,7 @@ class Training:
                 self.losses, self.recipe.patience
             ):
                 self.losses.append(self._epoch(teacher, count))
+                log.debug("student: epoch %d, loss %.4g", len(self.losses), self.losses[-1])
                 progress.update(1)
                 progress.set_postfix(loss=f"{self.losses[-1]:.4f}")
                 if keep is not None:
@@ -104,6 +107,8 @@ class Training:
             return False
         finally:
             progress.close()
+        seconds = time.monotonic() - started
+        log.info("student: %d epochs on %d images in %.2f s", len(self.losses), count, seconds)
         return True
 
     def _epoch(self, teacher: Teacher, count: int) -> float:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from adviz._support import check_device, progress_bar
 from adviz.core import CoresetTrace, ProxySign, ivfpq, maps, nearest, nearest_in_prefixes
 from adviz.core import coreset as samplers
-from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, reported, usable
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.patchcore import saved_state
 from adviz.detectors.patchcore.embedding import Aggregation, PatchEmbedding
@@ -113,6 +113,9 @@ class PatchCore(Detector):
     CoresetTrace(greedy: 125 of 12544 patches)
     """
 
+    limits: ClassVar[tuple[str, ...]] = (
+        "It knows no position: a normal patch in a wrong place is normal to it.",
+    )
     layers: tuple[int | str, ...] = (8, 16)
     patch_size: int = 3
     stride: int = 1
@@ -285,6 +288,7 @@ class PatchCore(Detector):
         )
         return order, radius, digest
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images and their patches; the images may have another size than in training.
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 # A file of one machine; a detector from elsewhere must not write to a path of its choice
 NOT_SAVED = ("checkpoint",)
 # What `Detector._fitting` sets in every detector
-SET_BY_BASE = {"layers_", "geometry_", "_backbone", "_channels"}
+SET_BY_BASE = {"layers_", "geometry_", "_backbone", "_channels", "_n_images"}
 OPTIONAL = " or None"  # ends the text in `learned` of an array that need not be there
 MOST_CHANNELS = 2**20  # of a layer, above which a file is not believed
 
@@ -73,6 +73,7 @@ def contents(detector: Any) -> dict[str, Any]:
             "backbone": backbone,
             "digest": digest,
             "geometry": geometry,
+            "n_images": getattr(detector, "_n_images", None),
         },
         "state": state,
     }
@@ -147,9 +148,13 @@ def _restore_features(detector: Any, features: Mapping[str, Any]) -> None:
     geometry = features["geometry"]
     if geometry is not None:
         geometry = archive.typed(Geometry, {"bits": None} | geometry)
+    n_images = features.get("n_images")  # files of before 2026-11-30 have none
+    if not is_of_type(n_images, int | None) or (n_images is not None and n_images < 1):
+        raise TypeError(f"expected the number of training images, got {str(n_images)[:80]}")
     detector.layers_ = layers
     detector._backbone = backbone
     detector._channels = channels
+    detector._n_images = n_images
     detector.geometry_ = geometry
 
 

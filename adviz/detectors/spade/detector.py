@@ -13,7 +13,7 @@ import torch
 
 from adviz._support import check_device, progress_bar
 from adviz.core import maps
-from adviz.detectors.base import LATER, Detector, all_or_nothing, usable
+from adviz.detectors.base import LATER, Detector, all_or_nothing, reported, usable
 from adviz.detectors.dn2 import DN2, ImageDistance, mean_over_images
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.presets import AtMost
@@ -99,6 +99,11 @@ class SPADE(Detector):
         "neighbors": "score_neighbors",
         "upsample": "layer_upsample",
     }
+    limits: ClassVar[tuple[str, ...]] = (
+        "It keeps every patch of the training images: its file, memory and time grow "
+        "with their number.",
+        "An image that resembles no training image as a whole is compared with the wrong ones.",
+    )
     layers: tuple[int | str, ...] = (4, 8, 16)
     image_layers: tuple[int | str, ...] = (32,)
     k_images_score: int = AtMost(5)
@@ -218,6 +223,7 @@ class SPADE(Detector):
         images = range(self._gallery.n_images)
         return [self._cells(self._gallery, names, image, native=False) for image in images]
 
+    @reported
     def predict(self, features: Features) -> Prediction:
         """Score images, and the patches of those that are segmented.
 
