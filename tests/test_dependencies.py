@@ -41,7 +41,7 @@ def normal(name):
 
 def parsed(requirement):
     """Return (name, lower bound) of "name>=1.2" or "name >=1.2"."""
-    match = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?\s*(?:>=\s*([\w.]+))?", requirement.strip())
+    match = re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?\s*(?:>=\s*([\w.]+))?", requirement.strip())
     assert match, requirement
     return normal(match[1]), match[2]
 
@@ -80,7 +80,8 @@ def sources(folder):
 
 def imported(*folders):
     """Return the distributions that folders of code import."""
-    own = {file.stem for file in (ROOT / "tests").rglob("*.py")} | {"adviz", "benchmarks", "tests"}
+    helpers = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
+    own = {file.stem for file in helpers} | {"adviz", "benchmarks", "tests"}
     names = set()
     for folder in folders:
         for source in sources(folder):
@@ -115,7 +116,9 @@ def test_notebooks_need_the_library_and_lab_alone():
 
 
 def test_what_tests_import_is_declared():
-    undeclared = faiss(imported("tests", "docs")) - faiss(declared("lab", "cpu", "docs", "test", "heic"))
+    undeclared = faiss(imported("tests", "docs")) - faiss(
+        declared("lab", "cpu", "docs", "test", "heic")
+    )
     assert undeclared == set()
 
 
