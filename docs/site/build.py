@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument(
         "--environment",
         action="store_true",
-        help="print the variables with which a run of notebooks writes their explorers for the site",
+        help="print the variables with which kernels write their explorers for the site",
     )
     options = parser.parse_args()
     if options.environment:

@@ -51,7 +51,7 @@ def spread_images(displayed: int, count: int, fitting: int) -> list[int]:
 
 
 def after_cell(result: Any) -> None:
-    """Write a page where a cell showed an explorer, or why there is none, and a mark in any case."""
+    """Leave a mark of the cell, and a page where it showed an explorer, or why there is none."""
     shown = result.result
     DONE.append(result.info.raw_cell)
     folder = Path(os.environ["ADVIZ_SITE_EXPLORERS"])
