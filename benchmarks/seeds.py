@@ -1,5 +1,6 @@
-"""README's table of results: means and standard deviations over seeds; ``python -m
-benchmarks.seeds`` prints it.
+"""The table of results in docs/built-in-data.md: means and standard deviations over seeds.
+
+``python -m benchmarks.seeds`` prints it.
 """
 
 from __future__ import annotations

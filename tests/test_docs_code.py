@@ -13,8 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md",
     "docs/add-a-detector.md",
+    "docs/cluster.md",
     "docs/explorers.md",
+    "docs/own-backbone.md",
+    "docs/own-photographs.md",
+    "docs/papers-tables.md",
+    "docs/report.md",
     "docs/solutions.md",
+    "docs/thresholds.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",
 )

@@ -132,12 +132,12 @@ def test_a_wrong_number_a_wrong_order_and_a_number_without_a_claim_are_seen():
     assert list(faults(small(f"{right}\nC has 0.10."), claims, ["C has 0.10"])) == []
 
 
-def test_the_readmes_means_and_spreads_hold_the_quickstarts_seed():
+def test_the_pages_means_and_spreads_hold_the_quickstarts_seed():
     """Within three standard deviations, and what has no seed is equal."""
     row = Rows(nbformat.read(QUICKSTART, as_version=4))
     lines = re.findall(
         r"^\| (\w+) \|(.+± .+)\|$",
-        (REPOSITORY / "README.md").read_text(encoding="utf-8"),
+        (REPOSITORY / "docs" / "built-in-data.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     assert len(lines) == 6

@@ -134,12 +134,6 @@ def test_the_table_of_contents_has_every_notebook_with_its_question_and_minutes(
     assert rows == {file.stem: title_and_minutes(file) for file in NOTEBOOKS if file != CONTENTS}
 
 
-def test_the_readme_has_every_notebook_with_its_minutes():
-    rows = ROW.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
-    found = {name: minutes for name, _, minutes in rows}
-    assert found == {file.stem: title_and_minutes(file)[1] for file in NOTEBOOKS}
-
-
 def solutions():
     """Return how many folded solutions the page has, by notebook."""
     text = (REPOSITORY / "notebooks" / SOLUTIONS).read_text(encoding="utf-8")

@@ -133,6 +133,7 @@ def kernel_environment() -> dict[str, str]:
     for old in folder.parent.glob("*"):
         if old != folder:
             shutil.rmtree(old)
+    shutil.rmtree(WORK / "ipython", ignore_errors=True)
     startup = WORK / "ipython" / "profile_default" / "startup"
     for path in (folder, startup):
         path.mkdir(parents=True, exist_ok=True)

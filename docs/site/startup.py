@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-BUDGET = 1.5  # megabytes of a page; a story has the images that it tells of
-FEWEST = 4  # images
+BUDGET = 0.9  # megabytes of a page; a story has the images that it tells of
+FEWEST = 3  # images
 NEIGHBORS = 3  # of each patch
-QUALITY = 70  # of JPEG pictures
+MEAN = "mean"  # in place of a category: of all
+QUALITY = 60  # of JPEG pictures
 
 
 def page_name(cells: Sequence[str]) -> str:
@@ -34,7 +35,8 @@ def write_page(shown: Any, path: Path) -> None:
         return
     options: dict[str, Any] = {"half": True, "k": NEIGHBORS, "quality": QUALITY}
     category = getattr(shown, "category", None)
-    if category is not None and explore.export_size(shown, **options) > BUDGET:
+    several = len(shown.source.facts.get("categories", {})) > 1
+    if several and category != MEAN and explore.export_size(shown, **options) > BUDGET:
         options["categories"] = [category]
     count = max(shown.source.image_counts(), default=0)
     if count:

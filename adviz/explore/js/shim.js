@@ -125,7 +125,7 @@ async function show() {
   /** @type {Record<string, any>} */
   const modules = {};
   for (const name of setup.modules) {
-    const blob = new Blob([textOf(name)], { type: "text/javascript" });
+    const blob = new Blob([await inflated(bytesOf(textOf(name)))], { type: "text/javascript" });
     modules[name] = (await import(URL.createObjectURL(blob))).default;
   }
   /** @type {Model[]} */

@@ -18,7 +18,7 @@ from PIL import Image
 from adviz._support import write_atomically
 from adviz.explore.kit.bundle import bundle, page_style, styles
 from adviz.explore.kit.linking import linked_with
-from adviz.explore.kit.packing import jpeg, names_of, packed
+from adviz.explore.kit.packing import names_of, packed
 from adviz.explore.kit.parts import Parts
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def export(
     k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
         nothing but maps.
     half: whether distances are stored as 16-bit floats (three digits).
-    quality: of JPEG pictures, 1 to 95; None = 90, as in notebooks. With 70 they take half the room.
+    quality: of JPEG pictures, 1 to 95; None = 90, as in notebooks. With 70 they take less than half the room: colours are
+        stored at half the resolution.
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.
 
@@ -250,7 +251,7 @@ class _Page:
         return scripts
 
     def _text(self, title: str, parts: Iterable[str]) -> str:
-        picture = base64.b64encode(self.explorers[0].picture()).decode()
+        picture = base64.b64encode(self._picture(self.explorers[0].picture())).decode()
         page: str = _template("page").render(
             self._contents(parts),
             title=title or self._title(),
@@ -270,7 +271,7 @@ class _Page:
         }
         return {
             "setup": _safe(json.dumps(setup)),
-            "modules": {name: _safe(bundle(name)) for name in setup["modules"]},
+            "modules": {name: _deflated(bundle(name).encode()) for name in setup["modules"]},
             "shim": _safe(bundle("shim.js")),
             "parts": parts,
         }
@@ -301,8 +302,10 @@ class _Page:
         for head, value in zip(heads, values, strict=True):
             if head["name"] == "map":
                 head["differences"] = True
-            stored = zlib.compress(value, 9) if head["dtype"] != "jpeg" else self._picture(value)
-            texts.append(base64.b64encode(stored).decode())
+            is_picture = head["dtype"] == "jpeg"
+            texts.append(
+                base64.b64encode(self._picture(value)).decode() if is_picture else _deflated(value)
+            )
         name = html.escape(f"{self.sources.index(source)}:{key}")
         described = html.escape(json.dumps(heads))
         return (
@@ -312,10 +315,12 @@ class _Page:
 
     def _picture(self, file: bytes) -> bytes:
         """Return a JPEG file in the quality of the page."""
-        if self._kept.quality is None:
+        if self._kept.quality is None or not file:
             return file
         with Image.open(io.BytesIO(file)) as picture:
-            return jpeg(np.asarray(picture), self._kept.quality)
+            smaller = io.BytesIO()
+            picture.save(smaller, "JPEG", quality=self._kept.quality)
+            return smaller.getvalue()
 
     def _title(self) -> str:
         if self._kept.categories is not None:
@@ -371,6 +376,10 @@ def _by_kind(keys: Iterable[str]) -> list[list[str]]:
     for key in keys:
         kinds.setdefault(key.split("/")[0], []).append(key)
     return list(kinds.values())
+
+
+def _deflated(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
 def _template(name: str) -> Any:
