@@ -59,7 +59,7 @@ class Learned:
     >>> learned = learn(category.test.root)
     >>> learned
     Learned(hex_nut: PatchCore on efficientnet_lite0, 43 good photographs learned from, 21 held out)
-    >>> photograph = category.test.paths[20]
+    >>> photograph = category.test.paths[-1]  # a scratch
     >>> bool(learned.threshold.is_anomalous(learned.predict(photograph))[0])
     True
     """
