@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"expected a file in a folder that is there, got --to {target}")
     try:
         detector = _detector(options.detector, options.coreset)
-        print(f"adviz: looking through {options.folder} ...", flush=True)
+        print(f"adviz: looking through {options.folder.resolve().name} ...", flush=True)
         _print_problems(data.check(options.folder))
         print("adviz: learning ...", flush=True)
         learned = learn(options.folder, detector=detector, rate=options.rate).save(target)
@@ -64,7 +64,7 @@ def main(options: argparse.Namespace) -> None:
     print(f"  digest {learned.digest}")
     print(
         f"next: adviz judge PHOTOGRAPH --with {target}\n"
-        f"to look closer, and change it: adviz new {options.folder}"
+        "to look closer, and change it: adviz new FOLDER"
     )
 
 
