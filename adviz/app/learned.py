@@ -234,7 +234,7 @@ def learn(
         learned_from=tuple(names[index] for index in learned_indices),
         held_out=tuple(names[index] for index in held_out_indices),
         pictures=_pictures(good.subset(learned_indices)),
-        limits=_limits(prediction.anomaly_map),
+        limits=_limits(prediction.anomaly_map, prediction.valid),
     )
 
 
@@ -300,10 +300,14 @@ def _checked_rate(rate: float | None, n_good: int, n_held_out: int) -> float:
     return rate
 
 
-def _limits(maps: np.ndarray) -> tuple[float, float]:
-    """Return the ends of the colour scale by the maps (n, H, W) of good photographs."""
-    low = float(np.median(maps))
-    highest = float(np.max(maps))
+def _limits(maps: np.ndarray, valid: np.ndarray | None) -> tuple[float, float]:
+    """Return the ends of the colour scale by the maps (n, H, W) of good photographs.
+
+    `valid` is False in padding; None where there is none.
+    """
+    values = maps if valid is None else maps[valid]
+    low = float(np.median(values))
+    highest = float(np.max(values))
     if highest == low:  # photographs that are all alike
         highest = low + 1.0
     return low, 2 * highest - low

@@ -99,6 +99,43 @@ def test_saved_and_read_it_gives_the_same_scores_bit_for_bit(photographs, learne
         assert np.abs(read.pictures.image(index) - exact).mean() < 4
 
 
+@pytest.fixture(scope="module")
+def tall_and_wide(tmp_path_factory):
+    """Photographs of 12 bits, every fourth of which stands upright."""
+    folder = tmp_path_factory.mktemp("cameras") / "odd"
+    (folder / "ok").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        height, width = (90, 60) if number % 4 == 3 else (60, 90)
+        coarse = Image.fromarray(rng.uniform(500, 4000, (6, 6)).astype(np.float32))
+        values = np.asarray(coarse.resize((width, height), Image.Resampling.BILINEAR))
+        Image.fromarray(values.astype(np.uint16)).save(folder / "ok" / f"ü {number:02d}.png")
+    return folder
+
+
+def test_photographs_of_any_shape_and_depth_are_read_alike_when_learned_and_judged(
+    tall_and_wide, tmp_path
+):
+    detector = PatchCore(coreset=0.5)
+    learned = learn(tall_and_wide, detector=detector)
+    learned.save(tmp_path / "odd.adviz")
+    read = Learned.load(tmp_path / "odd.adviz")
+    assert read.detector.geometry_.bits == 12
+    assert read.detector.geometry_.aspect == "letterbox"
+    # In one batch, as when it was calibrated, and one by one
+    for name in learned.held_out:
+        assert not read.threshold.is_anomalous(read.predict(tall_and_wide / name))[0]
+    view = read.why(tall_and_wide / learned.held_out[0])
+    assert view.evidence.image[0] < len(learned.learned_from)
+    assert list(view.limits.values()) == [list(learned.limits)]
+    # Padding, whose map is 0, does not count
+    maps = [learned.predict(tall_and_wide / name) for name in learned.held_out]
+    inside = np.concatenate([one.anomaly_map[one.valid] for one in maps])
+    low, high = learned.limits
+    assert low == pytest.approx(np.median(inside), rel=1e-4)
+    assert (low + high) / 2 == pytest.approx(inside.max(), rel=1e-4)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "changed", "another kind"])
 def test_a_damaged_file_is_refused(learned, tmp_path, damage):
     file = tmp_path / "nut.adviz"
@@ -164,6 +201,7 @@ def test_learn_names_its_file_after_the_folder(photographs, here, capsys):
     assert [file.name for file in here.iterdir()] == ["my part.adviz"]
     out, _ = told(capsys)
     assert "at most 30 % are, on average" in out
+    assert "so few photographs" not in out  # it was asked for
     assert Learned.load("my part.adviz").threshold.rate == 0.3
 
 
@@ -185,7 +223,10 @@ def test_what_learn_refuses_is_one_line_and_writes_nothing(photographs, tmp_path
         ([str(photographs), "--rate", "1.5"], "rate must be above 0 and below 1, got 1.5"),
         ([str(photographs), "--coreset", "2"], "coreset must be a fraction"),
         ([str(photographs), "--coreset", "0.1", "--detector", "PaDiM"], "--coreset is PatchCore's"),
-        ([str(photographs), "--to", "no/where.adviz"], "expected a file in a folder that is there"),
+        (
+            [str(photographs), "--to", "no/where.adviz"],
+            "expected a file in a folder that can be written",
+        ),
     ):
         assert cli.main(["learn", *arguments]) == 2
         assert re.fullmatch(f"adviz: .*{words}.*\n", capsys.readouterr().err)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import textwrap
 import time
 from pathlib import Path
@@ -47,15 +49,15 @@ def main(options: argparse.Namespace) -> None:
 
     begin = time.monotonic()
     target = options.to or Path(options.folder.resolve().name + SUFFIX)
-    if not target.resolve().parent.is_dir() or target.is_dir():
-        raise UsageError(f"expected a file in a folder that is there, got --to {target}")
+    if not os.access(target.resolve().parent, os.W_OK) or target.is_dir():
+        raise UsageError(f"expected a file in a folder that can be written, got --to {target}")
     try:
         detector = _detector(options.detector, options.coreset)
         print(f"adviz: looking through {options.folder.resolve().name} ...", flush=True)
         _print_problems(data.check(options.folder))
         print("adviz: learning ...", flush=True)
         learned = learn(options.folder, detector=detector, rate=options.rate).save(target)
-        print(_what_was_done(learned))
+        print(_what_was_done(learned, options.rate))
         print(_tried(options.folder, learned), flush=True)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -87,8 +89,10 @@ def _print_problems(check: Check) -> None:
         print(f"  these can change results; adviz check {check.path} says all that was found")
 
 
-def _what_was_done(learned: Learned) -> str:
+def _what_was_done(learned: Learned, asked_rate: float | None) -> str:
     """Return sentences on what was learned, from what, and how the threshold was set."""
+    from adviz.app.learned import EVERY, RATE
+
     n_learned, n_held_out = len(learned.learned_from), len(learned.held_out)
     threshold = learned.threshold
     assert learned.detector.geometry_ is not None  # noqa: S101 (set by every split)
@@ -105,11 +109,11 @@ def _what_was_done(learned: Learned) -> str:
         "photograph is called anomalous when its score is at least this. Of further good "
         f"photographs like these at most {100 * (threshold.rate or 0):.2g} % are, on average",
     ]
-    lowest = 0.05
-    if threshold.rate is not None and threshold.rate > lowest:
+    if asked_rate is None and (threshold.rate or 0) > RATE:
+        needed = EVERY * math.ceil(1 / RATE - 1)
         lines.append(
-            f"  so few photographs cannot promise 5 %: that takes {3 * 19} good ones (have "
-            f"{n_learned + n_held_out})"
+            f"  so few photographs cannot promise {100 * RATE:g} %: that takes {needed} good ones "
+            f"(have {n_learned + n_held_out})"
         )
     return "\n".join(map(_indented, lines))
 
