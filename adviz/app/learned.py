@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 KIND = "Learned"  # of the file
 NETWORK = "efficientnet_lite0"  # its weights come with adviz
-DETECTORS = ("PatchCore", "PaDiM")  # both need good photographs alone, and no training
 EVERY = 3  # every third good photograph is held out
 FEWEST = 12  # good photographs: 8 to learn from, 4 to set a threshold
 RATE = 0.05  # false positive rate, where there are photographs enough to promise it

@@ -207,6 +207,7 @@ def test_wrong_use_is_one_clear_line_and_status_2(tmp_path, monkeypatch, capsys)
         (["lab"], "jupyterlab", "adviz lab needs JupyterLab"),
         (["demo"], "nbconvert", "adviz demo needs nbconvert"),
         (["run", "a.ipynb"], "nbclient", "adviz run needs nbclient"),
+        (["new", "folder"], "nbformat", "adviz new needs nbformat"),
     ],
 )
 def test_without_jupyter_one_line_tells_what_to_install(

@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     to_help = "the file to write; default: the folder's name with .adviz, here"
     parser.add_argument("--to", type=Path, metavar="FILE", help=to_help)
-    parser.add_argument("--detector", choices=DETECTORS, default="PatchCore")
+    detector_help = "default: PatchCore; PaDiM is for parts that lie alike, and many photographs"
+    parser.add_argument("--detector", choices=DETECTORS, default="PatchCore", help=detector_help)
     coreset_help = "fraction of the patches that PatchCore keeps; default: 0.1"
     parser.add_argument("--coreset", type=float, metavar="FRACTION", help=coreset_help)
     rate_help = (
