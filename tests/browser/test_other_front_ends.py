@@ -24,6 +24,13 @@ retrieval = explore.retrieval(categories, predictions)
 thresholds = explore.thresholds(categories, predictions)
 explore.link(retrieval, thresholds)
 retrieval"""
+TOLD = """from adviz import explore
+desk = explore.desk(categories["mesh"], predictions["mesh"]["PatchCore"])
+STEPS = [
+    ("First this image.", {"image": 1}, lambda desk: desk.image == 1),
+    ("Then that one.", {"image": 4}, lambda desk: desk.image == 4),
+]
+explore.story(desk, STEPS)"""
 MARIMO = """import marimo
 
 app = marimo.App(width="full")
@@ -146,17 +153,42 @@ def both_say(first, second, words):
         expect(explorer.locator(".av-status")).to_contain_text(words, timeout=PATIENCE)
 
 
-def test_voila(page, tmp_path):
-    need("voila")
-    source = inspect.getsource(explorer_data)
-    write_notebook(tmp_path, "linked.ipynb", source, LINKED, "thresholds")
+@contextmanager
+def voila(folder, *sources):
+    """Serve a notebook of code cells with Voila, and yield its address."""
+    write_notebook(folder, "cells.ipynb", *sources)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = ["voila", str(tmp_path / "linked.ipynb"), "--no-browser", f"--port={port}"]
+    command = ["voila", str(folder / "cells.ipynb"), "--no-browser", f"--port={port}"]
     command.append("--Voila.ip=127.0.0.1")
-    with serving(command, tmp_path / "home", f"{url}/voila/static/"):
-        page.goto(url)
+    with serving(command, folder / "home", f"{url}/voila/static/"):
+        yield url
+
+
+def test_voila(page, tmp_path):
+    need("voila")
+    with voila(tmp_path, inspect.getsource(explorer_data), LINKED, "thresholds") as url:
+        # The page is complete when all cells have run
+        page.goto(url, wait_until="commit")
         follow_each_other(page)
+
+
+def test_a_lesson_is_told_in_voila(page, tmp_path):
+    need("voila")
+    with voila(tmp_path, inspect.getsource(explorer_data), TOLD) as url:
+        page.goto(url, wait_until="commit")
+        sentence = page.locator(".av-story-sentence")
+        expect(sentence).to_have_text("First this image.", timeout=120_000)
+        status = page.locator(".av-status").first
+        expect(status).to_contain_text("image 2 of 12", timeout=PATIENCE)
+        page.locator("button.av-story-next").click()
+        expect(sentence).to_have_text("Then that one.", timeout=PATIENCE)
+        expect(status).to_contain_text("image 5 of 12", timeout=PATIENCE)
+        expect(page.locator("button.av-story-next")).to_be_disabled()
+        # No code is on a lecturer's page
+        expect(page.get_by_text("explore.story")).to_have_count(0)
+        page.locator("button.av-story-back").click()
+        expect(status).to_contain_text("image 2 of 12", timeout=PATIENCE)
 
 
 def test_marimo(page, tmp_path):
