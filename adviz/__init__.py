@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from adviz import data, explore, metrics, plots, sweep, tables
     from adviz._support import archive
     from adviz.app.load import load
+    from adviz.app.onnx_export import export_model
     from adviz.app.report import report
     from adviz.core import coreset, maps
     from adviz.detectors import *  # noqa: F403
@@ -53,6 +54,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "explore",
+    "export_model",
     "load",
     "maps",
     "metrics",
@@ -77,6 +79,7 @@ _HOME = {
     "coreset": "core",
     "ensemble": "prediction",
     "evaluate": "evaluation",
+    "export_model": "app.onnx_export",
     "load": "app.load",
     "maps": "core",
     "report": "app.report",

@@ -37,7 +37,7 @@ SHOWN = {
 }
 # of a detector, beside its options and what it finds out, which ends in an underscore
 DETECTOR = (
-    "backbone_ depends_on_seed differences facts fit get_params layers_read learned load predict "
+    "backbone_ depends_on_seed differences facts fit get_params graph layers_read learned load predict "
     "preset read_by_predict renamed save set_params title usage work"
 )
 MORE = {
