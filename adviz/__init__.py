@@ -29,6 +29,7 @@ from adviz import detectors
 if TYPE_CHECKING:
     from adviz import data, explore, metrics, plots, sweep, tables
     from adviz._support import archive
+    from adviz.app.coco import to_coco
     from adviz.app.load import load
     from adviz.app.onnx_export import export_model
     from adviz.app.report import report
@@ -62,6 +63,7 @@ __all__ = [
     "report",
     "sweep",
     "tables",
+    "to_coco",
 ]
 __all__ += _DETECTORS
 
@@ -83,6 +85,7 @@ _HOME = {
     "load": "app.load",
     "maps": "core",
     "report": "app.report",
+    "to_coco": "app.coco",
 }
 
 
