@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from adviz.app.coco import to_coco
     from adviz.app.load import load
     from adviz.app.onnx_export import export_model
+    from adviz.app.outlier_detector import OutlierDetector
     from adviz.app.report import report
     from adviz.core import coreset, maps
     from adviz.detectors import *  # noqa: F403
@@ -45,6 +46,7 @@ __all__ = [
     "Backbone",
     "Features",
     "Neighbors",
+    "OutlierDetector",
     "Prediction",
     "Result",
     "Threshold",
@@ -73,6 +75,7 @@ _HOME = {
     "Backbone": "features",
     "Features": "features",
     "Neighbors": "prediction",
+    "OutlierDetector": "app.outlier_detector",
     "Prediction": "prediction",
     "Result": "evaluation",
     "Threshold": "evaluation",
