@@ -171,7 +171,7 @@ def small(tmp_path_factory):
     """Return a small executed notebook with a table, a widget, a cell that drives it, and outputs
     that vary.
     """
-    from adviz.app.cli import execute
+    from adviz.app.commands.run import execute
 
     notebook = new_notebook(cells=[new_code_cell(source) for source in SMALL])
     return execute(notebook, tmp_path_factory.mktemp("small"))

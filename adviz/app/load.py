@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from adviz._support import check_file, kind_of
+from adviz.app.learned import Learned
 from adviz.detectors import Detector, own_classes
 from adviz.evaluation import Result, Threshold
 from adviz.prediction import Prediction
 
-RECORDS: dict[str, type[Prediction] | type[Result] | type[Threshold]] = {
+RECORDS: dict[str, type[Learned] | type[Prediction] | type[Result] | type[Threshold]] = {
+    "Learned": Learned,
     "Prediction": Prediction,
     "Result": Result,
     "Threshold": Threshold,
@@ -18,8 +20,10 @@ RECORDS: dict[str, type[Prediction] | type[Result] | type[Threshold]] = {
 
 def load(
     path: str | Path, *, digest: str | None = None
-) -> Detector | Prediction | Result | Threshold:
+) -> Detector | Learned | Prediction | Result | Threshold:
     """Read a saved detector, prediction, result or threshold; nothing in the file is executed.
+
+    What ``adviz learn`` wrote, too: its detector, threshold and ``predict(photograph)``.
 
     Where it matters what it is, use the class: ``PatchCore.load(path)`` refuses everything else.
 

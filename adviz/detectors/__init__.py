@@ -10,7 +10,9 @@ import lazy_loader
 
 __getattr__, _, _names = lazy_loader.attach_stub(__name__, __file__)
 # For other rooms
-_SHARED = {"AtMost", "Detector", "facts_of", "method_options", "own_classes"}
+_SHARED = {
+    *("AtMost", "Detector", "contents", "facts_of", "method_options", "own_classes", "restored"),
+}
 __all__ = sorted(set(_names) - _SHARED)
 
 

@@ -11,6 +11,8 @@ from .distillation import ReverseDistillation as ReverseDistillation
 from .dn2 import DN2 as DN2
 from .padim import PaDiM as PaDiM
 from .patchcore import PatchCore as PatchCore
+from .persistence import contents as contents
+from .persistence import restored as restored
 from .presets import AtMost as AtMost
 from .registry import own_classes as own_classes
 from .spade import SPADE as SPADE

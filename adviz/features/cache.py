@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import struct
 import sys
 import warnings
@@ -41,6 +42,25 @@ EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 DIGEST = 20  # bytes of the digest of an image's contents
 WORD = b"adviz rows 1"  # marks the rows' digests and checksums after an entry's array
 LIMIT = 10.0  # GB, the default of ADVIZ_CACHE_LIMIT
+
+
+# Two hashes of 20 bytes and a CRC-32
+ENTRY = re.compile(r"[0-9a-f]{40}-[0-9a-f]{40}-[0-9a-f]{8}\.npy")
+
+
+class Entry(NamedTuple):
+    """A file of the cache.
+
+    Attributes
+    ----------
+    path: the file.
+    size: bytes.
+    used: when it was last read or written, nanoseconds since 1970.
+    """
+
+    path: Path
+    size: int
+    used: int
 
 
 class Key(NamedTuple):
@@ -154,6 +174,30 @@ class Cache:
                 stacklevel=3,
             )
         return loaded
+
+    def entries(self) -> list[Entry]:
+        """Return what is stored, the least recently used first."""
+        entries = []
+        for name in self._names():
+            with suppress(OSError):  # another process removed it
+                status = (self.folder / name).stat()
+                entries.append(Entry(self.folder / name, status.st_size, status.st_mtime_ns))
+        return sorted(entries, key=lambda entry: (entry.used, entry.path.name))
+
+    def clear(self) -> list[Entry]:
+        """Remove all entries, and unfinished ones of processes that have died; return the entries.
+
+        Who has mapped an entry keeps it, and who has just listed it extracts its features again.
+        Files with other names than an entry's are left alone, as are those being written.
+        """
+        remove_leftovers(self.folder)
+        removed = []
+        for entry in self.entries():
+            if ENTRY.fullmatch(entry.path.name):
+                remove(entry.path)
+                if not entry.path.exists():
+                    removed.append(entry)
+        return removed
 
     def _pieces(
         self, key: Key, paths: list[Path], dtype: np.dtype[Any], damaged: list[str]
@@ -277,16 +321,12 @@ class Cache:
 
     def _evict(self, keep: set[str]) -> None:
         """Remove the least recently used entries until the limit holds."""
-        entries = []
-        for name in self._names():
-            with suppress(OSError):  # another process removed it
-                status = (self.folder / name).stat()
-                entries.append((status.st_mtime_ns, name, status.st_size))
-        excess = sum(size for _, _, size in entries) - self.limit  # bytes
-        for _, name, size in sorted(entries):
-            if excess > 0 and name not in keep:
-                remove(self.folder / name)
-                excess -= size
+        entries = self.entries()
+        excess = sum(entry.size for entry in entries) - self.limit  # bytes
+        for entry in entries:
+            if excess > 0 and entry.path.name not in keep:
+                remove(entry.path)
+                excess -= entry.size
 
     def _warn_uncached(self, error: OSError) -> None:
         warnings.warn(

@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from adviz.app import cli
+from adviz.app.commands import lab, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ def shipped(tmp_path, monkeypatch):
     folder = tmp_path / "shipped"
     folder.mkdir()
     write_notebook(
-        folder / cli.QUICKSTART,
+        folder / lab.QUICKSTART,
         new_markdown_cell("# Quick"),
         new_code_cell("import os\nprint('not a table')"),
         new_code_cell("print('category  auroc\\nmesh      0.98')", metadata={"tags": ["table"]}),
@@ -48,21 +49,21 @@ def shipped(tmp_path, monkeypatch):
         new_code_cell("Figure(Bar(y=[1, 4712]))"),
     )
     write_notebook(folder / "02_other.ipynb", new_code_cell("1"))
-    monkeypatch.setattr(cli, "notebooks_folder", lambda: folder)
+    monkeypatch.setattr(lab, "notebooks_folder", lambda: folder)
     monkeypatch.chdir(tmp_path)
     return folder
 
 
 def test_copy_keeps_what_the_user_changed(shipped, tmp_path):
     target = tmp_path / "deep" / "mine"
-    assert cli.copy_notebooks(target) == []
-    assert sorted(file.name for file in target.iterdir()) == [cli.QUICKSTART, "02_other.ipynb"]
+    assert lab.copy_notebooks(target) == []
+    assert sorted(file.name for file in target.iterdir()) == [lab.QUICKSTART, "02_other.ipynb"]
     (target / "02_other.ipynb").write_text("mine")
-    (target / cli.QUICKSTART).unlink()
-    assert cli.copy_notebooks(target) == [target / "02_other.ipynb"]
+    (target / lab.QUICKSTART).unlink()
+    assert lab.copy_notebooks(target) == [target / "02_other.ipynb"]
     assert (target / "02_other.ipynb").read_text() == "mine"
-    assert (target / cli.QUICKSTART).read_bytes() == (shipped / cli.QUICKSTART).read_bytes()
-    assert cli.copy_notebooks(shipped) == []  # serving the repository's own folder
+    assert (target / lab.QUICKSTART).read_bytes() == (shipped / lab.QUICKSTART).read_bytes()
+    assert lab.copy_notebooks(shipped) == []  # serving the repository's own folder
 
 
 def test_lab_reports_kept_files_and_serves_the_folder(shipped, tmp_path, monkeypatch, capsys):
@@ -70,7 +71,7 @@ def test_lab_reports_kept_files_and_serves_the_folder(shipped, tmp_path, monkeyp
 
     started = []
     monkeypatch.setattr(LabApp, "launch_instance", lambda argv: started.extend(argv))
-    monkeypatch.setattr(cli, "is_root", lambda: True)
+    monkeypatch.setattr(lab, "is_root", lambda: True)
     # So that the change is undone after the test
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
     target = tmp_path / "mine"
@@ -80,7 +81,7 @@ def test_lab_reports_kept_files_and_serves_the_folder(shipped, tmp_path, monkeyp
     assert f"kept your {target / '02_other.ipynb'}" in capsys.readouterr().out
     assert {
         f"--ServerApp.root_dir={target}",
-        f"--LabApp.default_url=/lab/tree/{cli.START_HERE}",
+        f"--LabApp.default_url=/lab/tree/{lab.START_HERE}",
         "--no-browser",
         "--allow-root",
         "--ServerApp.port=8899",
@@ -88,9 +89,24 @@ def test_lab_reports_kept_files_and_serves_the_folder(shipped, tmp_path, monkeyp
     } <= set(started)
 
 
+def test_lab_opens_a_notebook_of_ones_own_and_copies_nothing(shipped, tmp_path, monkeypatch):
+    from jupyterlab.labapp import LabApp
+
+    started = []
+    monkeypatch.setattr(LabApp, "launch_instance", lambda argv: started.extend(argv))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    file = write_notebook(folder / "my part.ipynb", new_code_cell("1"))
+    assert cli.main(["lab", str(file), "--no-browser"]) == 0
+    assert f"--ServerApp.root_dir={folder}" in started
+    assert "--LabApp.default_url=/lab/tree/my%20part.ipynb" in started
+    assert list(folder.iterdir()) == [file]
+
+
 def test_an_ordinary_user_with_a_screen_gets_a_browser_and_no_root_flag(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "is_root", lambda: False)
-    arguments = cli.lab_arguments(tmp_path, browser=True, port=None, ip=None)
+    monkeypatch.setattr(lab, "is_root", lambda: False)
+    arguments = lab.lab_arguments(tmp_path, browser=True, port=None, ip=None)
     assert not {"--no-browser", "--allow-root"} & set(arguments)
     assert not any(
         argument.startswith(("--ServerApp.port", "--ServerApp.ip")) for argument in arguments
@@ -102,22 +118,22 @@ def test_an_ordinary_user_with_a_screen_gets_a_browser_and_no_root_flag(tmp_path
 )
 def test_screen_needs_a_display_and_no_root(monkeypatch):
     monkeypatch.setattr(Path, "exists", lambda path: False)  # no container
-    monkeypatch.setattr(cli, "is_root", lambda: False)
+    monkeypatch.setattr(lab, "is_root", lambda: False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":0")
-    assert cli.has_screen()
+    assert lab.has_screen()
     monkeypatch.delenv("DISPLAY")
-    assert not cli.has_screen()
+    assert not lab.has_screen()
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr(cli, "is_root", lambda: True)
-    assert not cli.has_screen()
-    monkeypatch.setattr(cli, "is_root", lambda: False)
+    monkeypatch.setattr(lab, "is_root", lambda: True)
+    assert not lab.has_screen()
+    monkeypatch.setattr(lab, "is_root", lambda: False)
     monkeypatch.setattr(Path, "exists", lambda path: str(path) == "/.dockerenv")
-    assert not cli.has_screen()
+    assert not lab.has_screen()
 
 
 def test_demo_prints_the_table_and_writes_a_page_that_needs_no_network(shipped, tmp_path, capsys):
-    before = (shipped / cli.QUICKSTART).read_bytes()
+    before = (shipped / lab.QUICKSTART).read_bytes()
     assert cli.main(["demo"]) == 0
     printed = capsys.readouterr().out
     assert "category  auroc\nmesh      0.98\n" in printed
@@ -131,11 +147,11 @@ def test_demo_prints_the_table_and_writes_a_page_that_needs_no_network(shipped, 
     assert "[1,4712]" in page
     assert page.count("plotly.js v") == 1  # the script itself, once
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=.https?:", page)
-    assert (shipped / cli.QUICKSTART).read_bytes() == before
+    assert (shipped / lab.QUICKSTART).read_bytes() == before
 
 
 def test_run_in_place_stores_outputs_and_nothing_that_varies(shipped):
-    file = shipped / cli.QUICKSTART
+    file = shipped / lab.QUICKSTART
     assert cli.main(["run", str(file), "--in-place"]) == 0
     first = file.read_text(encoding="utf-8")
     notebook = nbformat.reads(first, as_version=4)
@@ -178,7 +194,7 @@ def test_wrong_use_is_one_clear_line_and_status_2(tmp_path, monkeypatch, capsys)
     (tmp_path / "file").touch()
     assert cli.main(["lab", str(tmp_path / "file")]) == 2
     assert re.fullmatch(r"adviz: .*file.*\n", capsys.readouterr().err)
-    monkeypatch.setattr(cli, "__file__", str(tmp_path / "adviz" / "app" / "cli.py"))
+    monkeypatch.setattr(lab, "__file__", str(tmp_path / "adviz" / "app" / "commands" / "lab.py"))
     assert cli.main(["demo"]) == 2
     assert re.fullmatch(
         r"adviz: .*01_quickstart.ipynb, found it neither in .*\n", capsys.readouterr().err
@@ -254,13 +270,13 @@ def test_data_is_looked_for_where_adviz_was_called(tmp_path, monkeypatch):
     monkeypatch.setenv("ADVIZ_DATA", "elsewhere")
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.chdir(tmp_path)
-    cli.set_kernel_environment()
+    run.set_kernel_environment()
     assert os.environ["ADVIZ_DATA"] == "elsewhere"
     monkeypatch.delenv("ADVIZ_DATA")
-    cli.set_kernel_environment()
+    run.set_kernel_environment()
     assert "ADVIZ_DATA" not in os.environ
     (tmp_path / "data").mkdir()
-    cli.set_kernel_environment()
+    run.set_kernel_environment()
     assert os.environ["ADVIZ_DATA"] == str(tmp_path / "data")
     assert os.environ["JUPYTER_PREFER_ENV_PATH"] == "1"
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
@@ -272,7 +288,7 @@ def test_a_wheel_carries_the_notebooks(tmp_path):
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "from adviz.app.cli import notebooks_folder; print(notebooks_folder())"
+    code = "from adviz.app.commands.lab import notebooks_folder; print(notebooks_folder())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     found = subprocess.run(
         [sys.executable, "-c", code],
@@ -302,14 +318,14 @@ def lab_process(folder, port, home):
     ]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as lab:
-        watchdog = threading.Timer(60, lab.kill)
+    ) as server:
+        watchdog = threading.Timer(60, server.kill)
         watchdog.start()
         try:
-            yield lab
+            yield server
         finally:
             watchdog.cancel()
-            lab.terminate()
+            server.terminate()
 
 
 def free_port():
@@ -333,13 +349,13 @@ def patient_get(url, seconds=20):
 
 def test_lab_prints_an_address_that_serves_the_table_of_contents(tmp_path):
     port = free_port()
-    address = rf"http://127\.0\.0\.1:{port}/lab/tree/{re.escape(cli.START_HERE)}\?token=(\w+)"
-    with lab_process(tmp_path / "notebooks", port, tmp_path) as lab:
-        found = next((match for line in lab.stdout if (match := re.search(address, line))), None)
+    address = rf"http://127\.0\.0\.1:{port}/lab/tree/{re.escape(lab.START_HERE)}\?token=(\w+)"
+    with lab_process(tmp_path / "notebooks", port, tmp_path) as server:
+        found = next((match for line in server.stdout if (match := re.search(address, line))), None)
         assert found, "adviz lab ended without printing its address"
-        contents = f"http://127.0.0.1:{port}/api/contents/{cli.START_HERE}?token={found[1]}"
+        contents = f"http://127.0.0.1:{port}/api/contents/{lab.START_HERE}?token={found[1]}"
         served = json.loads(patient_get(contents))
-        lab.terminate()
-        lab.stdout.read()
+        server.terminate()
+        server.stdout.read()
     assert served["type"] == "notebook"
     assert served["content"]["cells"]

@@ -7,7 +7,7 @@ import pytest
 from nbclient import NotebookClient
 
 import standin
-from adviz.app.cli import notebooks_folder
+from adviz.app.commands.lab import notebooks_folder
 
 FEW = ("grid", "bottle")
 SETTING = """

@@ -1,0 +1,153 @@
+"""`adviz learn`: from a folder of good photographs to one file that can judge others."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adviz.app.commands.errors import UsageError
+
+if TYPE_CHECKING:
+    from adviz.app.learned import Learned
+    from adviz.data import Check
+    from adviz.detectors import Detector
+
+SUMMARY = "learn a part from a folder of its good photographs, for `adviz judge`"
+NEEDS: dict[str, str] = {}
+DETECTORS = ("PatchCore", "PaDiM")
+SUFFIX = ".adviz"
+WIDTH = 100  # characters of a line
+NAMED = 6  # photographs that are named
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="with good/ and, if there are any, bad/"
+    )
+    to_help = "the file to write; default: the folder's name with .adviz, here"
+    parser.add_argument("--to", type=Path, metavar="FILE", help=to_help)
+    parser.add_argument("--detector", choices=DETECTORS, default="PatchCore")
+    coreset_help = "fraction of the patches that PatchCore keeps; default: 0.1"
+    parser.add_argument("--coreset", type=float, metavar="FRACTION", help=coreset_help)
+    rate_help = (
+        "of further good photographs, how many may be called anomalous, on average; "
+        "default: 0.05, or what so few photographs can promise"
+    )
+    parser.add_argument("--rate", type=float, metavar="FRACTION", help=rate_help)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Learn, save, and say in plain words what was done."""
+    from adviz import data
+    from adviz.app.learned import learn
+
+    begin = time.monotonic()
+    target = options.to or Path(options.folder.resolve().name + SUFFIX)
+    if not target.resolve().parent.is_dir() or target.is_dir():
+        raise UsageError(f"expected a file in a folder that is there, got --to {target}")
+    try:
+        detector = _detector(options.detector, options.coreset)
+        print(f"adviz: looking through {options.folder} ...", flush=True)
+        _print_problems(data.check(options.folder))
+        print("adviz: learning ...", flush=True)
+        learned = learn(options.folder, detector=detector, rate=options.rate).save(target)
+        print(_what_was_done(learned))
+        print(_tried(options.folder, learned), flush=True)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    megabytes = target.stat().st_size / 1e6
+    print(f"wrote {target} ({megabytes:.1f} MB), in {time.monotonic() - begin:.0f} s")
+    print(f"  digest {learned.digest}")
+    print(
+        f"next: adviz judge PHOTOGRAPH --with {target}\n"
+        f"to look closer, and change it: adviz new {options.folder}"
+    )
+
+
+def _detector(name: str, coreset: float | None) -> Detector:
+    """Return the detector that was asked for, with its default options."""
+    from adviz.detectors import PaDiM, PatchCore
+
+    if name == "PatchCore":
+        return PatchCore() if coreset is None else PatchCore(coreset=coreset)
+    if coreset is not None:
+        raise UsageError(f"--coreset is PatchCore's, got it with --detector {name}: leave it out")
+    return PaDiM()
+
+
+def _print_problems(check: Check) -> None:
+    """Print what can change results, and where the rest is said."""
+    for finding in check.serious:
+        print(_indented(str(finding)))
+    if check.serious:
+        print(f"  these can change results; adviz check {check.path} says all that was found")
+
+
+def _what_was_done(learned: Learned) -> str:
+    """Return sentences on what was learned, from what, and how the threshold was set."""
+    n_learned, n_held_out = len(learned.learned_from), len(learned.held_out)
+    threshold = learned.threshold
+    assert learned.detector.geometry_ is not None  # noqa: S101 (set by every split)
+    height, width = learned.detector.geometry_.shape
+    title = type(learned.detector).__name__
+    options = learned.detector.get_params()
+    if "coreset" in options:
+        title += f" (coreset {options['coreset']:g})"
+    lines = [
+        f"learned from {n_learned} good photographs: {title} on {threshold.backbone}, the network "
+        f"that comes with adviz; photographs become {width}x{height} pixels, nothing is cut off",
+        f"held out {n_held_out}, every third good photograph: {_some(learned.held_out)}",
+        f"threshold {threshold.value:.5g}, set on those {n_held_out} (rule {threshold.rule}): a "
+        "photograph is called anomalous when its score is at least this. Of further good "
+        f"photographs like these at most {100 * (threshold.rate or 0):.2g} % are, on average",
+    ]
+    lowest = 0.05
+    if threshold.rate is not None and threshold.rate > lowest:
+        lines.append(
+            f"  so few photographs cannot promise 5 %: that takes {3 * 19} good ones (have "
+            f"{n_learned + n_held_out})"
+        )
+    return "\n".join(map(_indented, lines))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Return the first few names."""
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown}, ..."
+
+
+def _tried(folder: Path, learned: Learned) -> str:
+    """Return how the photographs come out that were neither learned from nor held out."""
+    from adviz.app.learned import photographs_to_try
+
+    split = photographs_to_try(folder, learned)
+    if not len(split):
+        return "  tried on nothing: the folder has no bad photographs, nor other good ones"
+    features = learned.backbone.extract(split)
+    anomalous = learned.threshold.is_anomalous(learned.detector.predict(features))
+    is_bad = split.labels == 1
+    found, alarms = int(anomalous[is_bad].sum()), int(anomalous[~is_bad].sum())
+    parts = []
+    if is_bad.any():
+        parts.append(f"{found} of {is_bad.sum()} bad ones are called anomalous")
+    if not is_bad.all():
+        parts.append(f"{alarms} of {(~is_bad).sum()} other good ones")
+    return _indented(
+        f"tried on the folder's other photographs, of which it knew nothing: {', '.join(parts)}"
+    )
+
+
+def _indented(text: str) -> str:
+    """Return a sentence in lines that fit a terminal; names are not cut."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

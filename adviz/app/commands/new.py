@@ -1,0 +1,131 @@
+"""`adviz new`: a ready notebook for a folder of photographs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from adviz.app.commands.errors import UsageError
+
+SUMMARY = "write a notebook that looks at a folder of photographs"
+NEEDS = {"nbformat": "nbformat"}
+
+# Kind and text of the cells; NAME and FOLDER are filled in
+CELLS = (
+    (
+        "markdown",
+        """# NAME: which photographs are anomalous, and why?
+Run all cells (menu *Run*). Good photographs lie in `good/`, the others in `bad/`.""",
+    ),
+    (
+        "code",
+        """from adviz import Backbone, PatchCore, calibrate, data, evaluate, explore
+
+FOLDER = FOLDER_TEXT""",
+    ),
+    (
+        "markdown",
+        """## Is anything wrong with the photographs?
+Lines that begin with `!` change results: mend these first.""",
+    ),
+    ("code", "data.check(FOLDER)"),
+    (
+        "markdown",
+        """## Learn what is normal
+Every fifth good photograph is kept for the test, with all of `bad/`.""",
+    ),
+    (
+        "code",
+        """part = data.folder(FOLDER)
+backbone = Backbone("efficientnet_lite0")  # its weights come with adviz
+train, test = backbone.extract(part.train), backbone.extract(part.test)
+detector = PatchCore(coreset=0.1).fit(train)
+prediction = detector.predict(test)
+part""",
+    ),
+    (
+        "markdown",
+        """## Look
+Step through the photographs, the highest scores first; `?` lists the keys.""",
+    ),
+    ("code", 'explore.results(part, {"PatchCore": prediction})'),
+    ("markdown", "Click a pixel: which normal patches was it compared with?"),
+    ("code", 'explore.retrieval(part, {"PatchCore": prediction})'),
+    (
+        "markdown",
+        """## From which score on is a photograph anomalous?
+The threshold is set on good photographs that the detector has not seen. Of further good ones at
+most the printed fraction is called anomalous, on average; with more photographs it can be less.""",
+    ),
+    (
+        "code",
+        """good = part.test.subset(part.test.labels == 0)
+rate = max(0.05, 1 / (len(good) + 1))
+threshold = calibrate(
+    detector.predict(backbone.extract(good)),
+    good,
+    rule="false_positive_rate",
+    rate=rate,
+    held_out=True,
+)
+is_bad = part.test.labels == 1
+print(f"false alarms: at most {rate:.0%} of good photographs, on average")
+print(threshold.is_anomalous(prediction)[is_bad].sum(), "of", is_bad.sum(), "bad ones found")""",
+    ),
+    (
+        "code",
+        """if is_bad.any():
+    print(evaluate(prediction, part.test))""",
+    ),
+    (
+        "markdown",
+        """## Keep it
+On another day: `PatchCore.load(...)`, `adviz.load(...)`. Without a notebook, `adviz learn` and
+`adviz judge` do all of this.""",
+    ),
+    (
+        "code",
+        """detector.save(f"{part.name}-detector.safetensors")
+threshold.save(f"{part.name}-threshold.safetensors")""",
+    ),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="of the photographs")
+    to_help = "the notebook; default: the folder's name with .ipynb, here"
+    parser.add_argument("--to", type=Path, metavar="NOTEBOOK", help=to_help)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the notebook; one that is there is never replaced."""
+    from adviz._support import replace_file
+
+    folder = options.folder.expanduser().resolve()
+    if not folder.is_dir():
+        raise UsageError(f"expected a folder of photographs, found none at {options.folder}")
+    target = options.to or Path(f"{folder.name}.ipynb")
+    text = notebook_text(folder)
+    if target.exists():
+        raise UsageError(
+            f"expected a name that is free, found {target}: choose another: --to NOTEBOOK"
+        )
+    replace_file(target, text.encode())
+    print(f"wrote {target}")
+    print(f"next: adviz lab {target}")
+
+
+def notebook_text(folder: Path) -> str:
+    """Return the notebook of a folder as a file has it."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+    cells = []
+    for number, (kind, text) in enumerate(CELLS):
+        filled = text.replace("FOLDER_TEXT", repr(str(folder))).replace("NAME", folder.name)
+        make = new_code_cell if kind == "code" else new_markdown_cell
+        cells.append(make(filled, id=f"adviz-{number:02d}"))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    return str(nbformat.writes(notebook)) + "\n"

@@ -1,0 +1,387 @@
+"""A part that was learned from good photographs: its detector, threshold and pictures in one file.
+
+`learn` makes a `Learned` from a folder, which `adviz learn` and `adviz judge` save and use.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from adviz._support import archive
+from adviz.data import GOOD, UNLABELLED, Geometry, Split, folder
+from adviz.detectors import Detector, contents, own_classes, restored
+from adviz.evaluation import Threshold, calibrate
+from adviz.prediction import Prediction
+
+if TYPE_CHECKING:
+    from adviz.explore.retrieval import RetrievalView
+    from adviz.features import Backbone, Features
+
+KIND = "Learned"  # of the file
+NETWORK = "efficientnet_lite0"  # its weights come with adviz
+DETECTORS = ("PatchCore", "PaDiM")  # both need good photographs alone, and no training
+EVERY = 3  # every third good photograph is held out
+FEWEST = 12  # good photographs: 8 to learn from, 4 to set a threshold
+RATE = 0.05  # false positive rate, where there are photographs enough to promise it
+QUALITY = 90  # of the JPEG pictures of good photographs
+LARGEST_PICTURE = 2**26  # pixels of a picture, above which a file is not believed
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What was learned of a part, with the photographs that it was learned from, as pictures.
+
+    Attributes
+    ----------
+    name: of the part, which is that of its folder.
+    detector: fitted on features of the network that `threshold` names.
+    threshold: set on the photographs that were held out.
+    learned_from, held_out: names of good photographs, as they lie in the folder.
+    pictures: the photographs learned from as the network saw them, to show what a patch was
+        compared with. They are JPEG once saved, and decide nothing.
+    limits: (low, high) of the colours of maps, score units, the same for all photographs: the low
+        end is the median of the maps of the photographs that were held out, and the middle their
+        highest value.
+    digest: of the file that it was saved to or loaded from; "" before.
+
+    Examples
+    --------
+    >>> from adviz.app.learned import learn
+    >>> learned = learn(category.test.root)
+    >>> learned
+    Learned(hex_nut: PatchCore on efficientnet_lite0, 43 good photographs learned from, 21 held out)
+    >>> photograph = category.test.paths[-1]  # a scratch
+    >>> bool(learned.threshold.is_anomalous(learned.predict(photograph))[0])
+    True
+    """
+
+    name: str
+    detector: Detector
+    threshold: Threshold
+    learned_from: tuple[str, ...]
+    held_out: tuple[str, ...]
+    pictures: Split
+    limits: tuple[float, float]
+    digest: str = ""
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The network, once it is checked to be the one that the detector was fitted with.
+
+        Raises
+        ------
+        ValueError: the weights installed here are others.
+        """
+        from adviz.features import Backbone  # loads torch
+
+        network = Backbone(self.detector.backbone_, layers=list(self.detector.layers_))
+        if network.digest != self.threshold.digest:
+            raise ValueError(
+                f"expected the weights {self.threshold.digest} of {network.label}, with which "
+                f"{self.name} was learned, got {network.digest}: install the version of the "
+                "weights that was there then, or learn the part again"
+            )
+        return network
+
+    def predict(self, photograph: str | Path | np.ndarray | Image.Image) -> Prediction:
+        """Return the score and map of one photograph; nothing is kept in the feature cache.
+
+        Raises
+        ------
+        ValueError: a file that is no image.  OSError: it cannot be read.
+        """
+        return self.detector.predict(self._features([photograph]))
+
+    def why(self, photograph: str | Path | np.ndarray | Image.Image) -> RetrievalView:
+        """Return the explorer of one photograph, see `adviz.explore.why`, in these colours."""
+        from adviz import explore
+
+        view = explore.why(
+            photograph,
+            self.detector,
+            normal=self.pictures,
+            backbone=_Uncached(self.backbone),
+            thresholds=self.threshold,
+        )
+        view.limits = {f"{view.category}/{view.detector}": list(self.limits)}
+        return view
+
+    def save(self, path: str | Path) -> Learned:
+        """Write all of it to one file, atomically, and return it with the file's digest.
+
+        Safetensors and JSON, see `adviz.archive`: nothing in it is ever executed.
+
+        Raises
+        ------
+        OSError: it cannot be written; what was there before is untouched.
+        """
+        pictures = [_encoded(self.pictures.image(index)) for index in range(len(self.pictures))]
+        content = {
+            "name": self.name,
+            "kind": type(self.detector).__name__,
+            "detector": contents(self.detector),
+            "threshold": archive.parts(self.threshold),
+            "learned_from": self.learned_from,
+            "held_out": self.held_out,
+            "limits": self.limits,
+            "pictures": {
+                "bytes": np.frombuffer(b"".join(pictures), np.uint8),
+                "lengths": np.array([len(picture) for picture in pictures], np.int64),
+            },
+        }
+        return replace(self, digest=archive.write(path, KIND, content))
+
+    @classmethod
+    def load(cls, path: str | Path, *, digest: str | None = None) -> Learned:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path: the file.
+        digest: the one that `save` gave, where it must be that very file; None = any undamaged one.
+
+        Raises
+        ------
+        FileNotFoundError: no such file.
+        ValueError: it is something else, damaged, or its parts do not fit together.
+        """
+        file = archive.read(path, KIND, digest=digest)
+        with archive.restoring(KIND, path):
+            return replace(_restored(file.content), digest=file.digest)
+
+    def __repr__(self) -> str:
+        detector = f"{type(self.detector).__name__} on {self.detector.backbone_}"
+        learned_from = f"{len(self.learned_from)} good photographs learned from"
+        return f"Learned({self.name}: {detector}, {learned_from}, {len(self.held_out)} held out)"
+
+    def _features(self, photographs: Sequence[Any]) -> Features:
+        geometry = self.detector.geometry_
+        return self.backbone.extract(photographs, geometry=geometry, cache=False)
+
+
+class _Uncached:
+    """A network whose features are not kept: a line's photographs would fill the cache."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        self._backbone = backbone
+
+    def extract(self, split: Split) -> Features:
+        return self._backbone.extract(split, cache=False)
+
+
+def learn(
+    path: str | Path, *, detector: Detector | None = None, rate: float | None = None
+) -> Learned:
+    """Fit a detector and set its threshold on the good photographs of a folder.
+
+    The folder is one that `data.folder` reads. Of ``good/`` all photographs are used; where there
+    is ``train/good/``, those alone, and the test images stay untouched. Every third, in the order
+    of their names, is held out: the detector is fitted on the others, and the threshold set on
+    these. Photographs are resized to the rectangle that `data.folder` chooses, and nothing is cut
+    off. Images in ``bad/``, ``validation/`` and ``test/`` are not used.
+
+    Parameters
+    ----------
+    path: the folder.
+    detector: with its options; None = ``PatchCore()``, on the network that comes with adviz.
+    rate: of false positives that the threshold allows on further good photographs, on average,
+        above 0 and below 1; None = 0.05, or the lowest that so many photographs can promise.
+
+    Raises
+    ------
+    ValueError: too few good photographs, for the rate or at all, a detector without anomaly maps,
+        or what `data.folder` refuses.
+    FileNotFoundError: no such folder, or none with good photographs.
+
+    Examples
+    --------
+    >>> from adviz.app.learned import learn
+    >>> learn(category.test.root, rate=0.1).threshold
+    Threshold(... by false_positive_rate 0.1, on 21 good and 0 anomalous images of hex_nut ...)
+    """
+    from adviz import PatchCore
+    from adviz.features import Backbone
+
+    good = good_photographs(path)
+    held_out_indices = list(range(EVERY - 1, len(good), EVERY))
+    learned_indices = [index for index in range(len(good)) if index % EVERY != EVERY - 1]
+    chosen_rate = _checked_rate(rate, len(good), len(held_out_indices))
+
+    unfitted = detector or PatchCore()
+    features = Backbone(NETWORK, layers=list(unfitted.layers_read)).extract(good)
+    fitted = unfitted.fit(features.select(images=learned_indices))
+    held_out = good.subset(held_out_indices)
+    prediction = fitted.predict(features.select(images=held_out_indices))
+    if prediction.anomaly_map is None:
+        raise ValueError(f"expected a detector with anomaly maps, such as PatchCore, got {fitted}")
+    threshold = calibrate(
+        prediction, held_out, rule="false_positive_rate", rate=chosen_rate, held_out=True
+    )
+    names = good.ids
+    return Learned(
+        name=good.name,
+        detector=fitted,
+        threshold=threshold,
+        learned_from=tuple(names[index] for index in learned_indices),
+        held_out=tuple(names[index] for index in held_out_indices),
+        pictures=_pictures(good.subset(learned_indices)),
+        limits=_limits(prediction.anomaly_map),
+    )
+
+
+def good_photographs(path: str | Path) -> Split:
+    """Return the good photographs of a folder that are learned from, by name, none cut off.
+
+    Raises
+    ------
+    ValueError: fewer than `FEWEST`, or what `data.folder` refuses.
+    """
+    part = folder(path)
+    train = part.train
+    paths = list(train.paths)
+    good_test = part.test.subset(part.test.labels == GOOD)
+    # Of photographs in one folder adviz itself set some aside for a test
+    if {file.parent for file in good_test.paths} <= {file.parent for file in train.paths}:
+        paths += good_test.paths
+    if len(paths) < FEWEST:
+        raise ValueError(
+            f"expected at least {FEWEST} good photographs, 8 to learn from and 4 to set the "
+            f"threshold, got {len(paths)} in {path}: add some"
+        )
+    return Split(
+        sorted(paths),
+        [GOOD] * len(paths),
+        [None] * len(paths),
+        ["good"] * len(paths),
+        geometry=_uncut(train.geometry),
+        name=train.name,
+        root=train.root,
+    )
+
+
+def photographs_to_try(path: str | Path, learned: Learned) -> Split:
+    """Return the labelled photographs of a folder that were neither learned from nor held out."""
+    test = folder(path).test
+    used = {*learned.learned_from, *learned.held_out}
+    unused = [name not in used for name in test.ids]
+    chosen = np.array(unused, bool) & (test.labels != UNLABELLED)
+    geometry = learned.detector.geometry_
+    return test.subset(chosen).with_geometry(geometry or Geometry())
+
+
+def _uncut(geometry: Geometry) -> Geometry:
+    """Return a geometry of the same size that keeps the whole image."""
+    return replace(geometry, resize=None, crop=False)
+
+
+def _checked_rate(rate: float | None, n_good: int, n_held_out: int) -> float:
+    """Return the false positive rate to allow, which so many photographs can promise."""
+    lowest = 1 / (n_held_out + 1)
+    if rate is None:
+        return max(RATE, lowest)
+    if not 0 < rate < 1:
+        raise ValueError(f"rate must be above 0 and below 1, got {rate:g}")
+    if rate < lowest:
+        needed = EVERY * math.ceil(1 / rate - 1)
+        raise ValueError(
+            f"expected at least {needed} good photographs for a rate of {rate:g}, every third of "
+            f"which is held out, got {n_good}: add some, or take a rate of "
+            f"{math.ceil(1000 * lowest) / 1000:g} or more"
+        )
+    return rate
+
+
+def _limits(maps: np.ndarray) -> tuple[float, float]:
+    """Return the ends of the colour scale by the maps (n, H, W) of good photographs."""
+    low = float(np.median(maps))
+    highest = float(np.max(maps))
+    if highest == low:  # photographs that are all alike
+        highest = low + 1.0
+    return low, 2 * highest - low
+
+
+def _pictures(split: Split) -> Split:
+    """Return images as the network sees them, in memory."""
+    arrays = np.stack([split.image(index) for index in range(len(split))])
+    return _split_of(arrays, split.ids, split.geometry, split.name)
+
+
+def _split_of(arrays: np.ndarray, names: Sequence[str], geometry: Geometry, part: str) -> Split:
+    """Return good images in memory; a geometry without a crop leaves those of its size as is."""
+    labels = [GOOD] * len(arrays)
+    return Split.from_arrays(arrays, labels, names=names, geometry=geometry, name=part)
+
+
+def _encoded(image: np.ndarray) -> bytes:
+    """Return an image (H, W, 3) uint8 as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=QUALITY, subsampling=0)
+    return file.getvalue()
+
+
+def _restored(content: dict[str, Any]) -> Learned:
+    """Return what a file's contents are; raises whatever its parts refuse."""
+    classes = own_classes()
+    kind = content["kind"]
+    if kind not in classes:
+        raise ValueError(f"expected a detector of adviz ({', '.join(classes)}), got {kind!r}")
+    detector = restored(classes[kind], content["detector"], None)
+    threshold = archive.typed(Threshold, content["threshold"])
+    of_detector = (type(detector).__name__, *detector._backbone)
+    if (threshold.detector, threshold.backbone, threshold.digest) != of_detector:
+        raise ValueError("expected the threshold of its detector, got another's")
+    names = [str(name) for name in content["learned_from"]]
+    geometry = detector.geometry_
+    if geometry is None:
+        raise ValueError("expected a detector that knows how its images were resized")
+    low, high = content["limits"]
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"expected rising limits of colours, got {low} and {high}")
+    arrays = _decoded(content["pictures"], len(names), geometry)
+    return Learned(
+        name=str(content["name"]),
+        detector=detector,
+        threshold=threshold,
+        learned_from=tuple(names),
+        held_out=tuple(str(name) for name in content["held_out"]),
+        pictures=_split_of(arrays, names, geometry, str(content["name"])),
+        limits=(float(low), float(high)),
+    )
+
+
+def _decoded(pictures: dict[str, Any], count: int, geometry: Geometry) -> np.ndarray:
+    """Return the pictures in a file, (n, H, W, 3) uint8, checked before any is decoded."""
+    lengths = pictures["lengths"]
+    stored = pictures["bytes"]
+    total = int(lengths.sum())
+    if lengths.shape != (count,) or (lengths < 1).any() or stored.shape != (total,):
+        raise ValueError(f"expected {count} pictures, got {len(lengths)} of {len(stored)} bytes")
+    height, width = geometry.shape
+    if height * width > LARGEST_PICTURE:
+        raise ValueError(f"expected pictures of a size that can be, got {height}x{width}")
+    arrays = np.empty((count, height, width, 3), np.uint8)
+    ends = np.cumsum(lengths)
+    for index, (end, length) in enumerate(zip(ends, lengths, strict=True)):
+        arrays[index] = _picture(stored[end - length : end].tobytes(), width, height)
+    return arrays
+
+
+def _picture(stored: bytes, width: int, height: int) -> np.ndarray:
+    """Return a JPEG picture of one size, (H, W, 3) uint8."""
+    try:
+        with Image.open(io.BytesIO(stored), formats=["JPEG"]) as image:
+            if image.size == (width, height) and image.mode == "RGB":
+                return np.asarray(image)
+            came = f"one of {image.width}x{image.height}"
+    except OSError as error:
+        came = str(error)
+    raise ValueError(f"expected JPEG pictures of {width}x{height}, got {came}")

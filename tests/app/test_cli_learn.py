@@ -1,0 +1,320 @@
+"""`adviz learn` and `adviz judge`: from a folder of photographs to a verdict and a page."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import adviz
+from adviz import Backbone, PatchCore, data
+from adviz.app import cli
+from adviz.app.commands import judge
+from adviz.app.learned import Learned, learn
+from sorted_nuts import copy_nuts
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    return copy_nuts(tmp_path_factory.mktemp("photographs") / "my part")
+
+
+@pytest.fixture(scope="module")
+def learned(photographs):
+    return learn(photographs, detector=PatchCore(coreset=0.05))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def saved(learned, here):
+    """What was learned, in the folder where the command is called."""
+    return learned.save(here / "nut.adviz")
+
+
+def told(capsys):
+    """Return what was printed, each text on one line."""
+    captured = capsys.readouterr()
+    return " ".join(captured.out.split()), captured.err
+
+
+def test_every_third_good_photograph_is_held_out_and_only_the_others_are_fitted(
+    photographs, learned
+):
+    names = [f"good/nut {number:02d}.png" for number in range(20)]
+    assert list(learned.held_out) == names[2::3]
+    assert sorted([*learned.learned_from, *learned.held_out]) == names
+    # The same by hand, out of other parts
+    paths = [photographs / name for name in learned.learned_from]
+    geometry = data.Geometry(224, crop=False)
+    features = Backbone("efficientnet_lite0", layers=(8, 16)).extract(paths, geometry=geometry)
+    detector = PatchCore(coreset=0.05).fit(features)
+    np.testing.assert_array_equal(detector.bank_, learned.detector.bank_)
+
+
+def test_the_threshold_is_just_above_the_photographs_that_were_held_out(photographs, learned):
+    scores = [learned.predict(photographs / name).score[0] for name in learned.held_out]
+    # 6 photographs promise 1 / 7 and no less
+    assert learned.threshold.rate == pytest.approx(1 / 7)
+    assert learned.threshold.n_good == 6
+    assert max(scores) < learned.threshold.value <= max(scores) * (1 + 3e-5)
+
+
+def test_a_tree_with_its_own_test_images_is_learned_from_its_training_images_alone(tmp_path):
+    source = data.demo("hex_nut")
+    for part, files in (("train", source.train.paths[:12]), ("test", source.test.paths[:5])):
+        (tmp_path / "nut" / part / "good").mkdir(parents=True)
+        for file in files:
+            shutil.copy(file, tmp_path / "nut" / part / "good")
+    learned = learn(tmp_path / "nut", detector=PatchCore(coreset=0.01))
+    used = [*learned.learned_from, *learned.held_out]
+    assert sorted(used) == [f"train/good/{file.name}" for file in source.train.paths[:12]]
+
+
+def test_saved_and_read_it_gives_the_same_scores_bit_for_bit(photographs, learned, tmp_path):
+    saved = learned.save(tmp_path / "nut.adviz")
+    read = adviz.load(tmp_path / "nut.adviz", digest=saved.digest)
+    assert isinstance(read, Learned)
+    assert read.digest == saved.digest
+    photograph = photographs / "bad" / "nut 00.png"
+    expected, actual = learned.predict(photograph), read.predict(photograph)
+    np.testing.assert_array_equal(expected.score, actual.score)
+    np.testing.assert_array_equal(expected.anomaly_map, actual.anomaly_map)
+    assert replace(read.threshold) == learned.threshold
+    assert (read.learned_from, read.held_out, read.name) == (
+        learned.learned_from,
+        learned.held_out,
+        "my part",
+    )
+    # Pictures of JPEG's quality 90: a few grey levels off, and each in its place
+    for index in (0, len(read.pictures) - 1):
+        exact = learned.pictures.image(index).astype(float)
+        assert np.abs(read.pictures.image(index) - exact).mean() < 4
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "another kind"])
+def test_a_damaged_file_is_refused(learned, tmp_path, damage):
+    file = tmp_path / "nut.adviz"
+    learned.save(file)
+    content = bytearray(file.read_bytes())
+    if damage == "truncated":
+        file.write_bytes(content[:-1])
+    elif damage == "changed":
+        content[-1] ^= 1
+        file.write_bytes(content)
+    else:
+        learned.detector.save(file)
+    with pytest.raises(ValueError, match="expected a saved Learned"):
+        Learned.load(file)
+
+
+def test_pictures_that_are_none_are_refused(learned, tmp_path):
+    from adviz import archive
+
+    learned.save(tmp_path / "nut.adviz")
+    content = archive.read(tmp_path / "nut.adviz", "Learned").content
+    lengths = content["pictures"]["lengths"]
+    noise = np.zeros(int(lengths.sum()), np.uint8)
+    for pictures, words in (
+        ({"bytes": noise, "lengths": lengths}, "expected JPEG pictures of 224x224"),
+        ({"bytes": noise[:-1], "lengths": lengths}, "expected 14 pictures"),
+        ({"bytes": noise, "lengths": lengths[:-1]}, "expected 14 pictures"),
+    ):
+        archive.write(tmp_path / "bad.adviz", "Learned", {**content, "pictures": pictures})
+        with pytest.raises(ValueError, match=words):
+            Learned.load(tmp_path / "bad.adviz")
+
+
+def test_a_threshold_of_another_detector_is_refused(learned, tmp_path):
+    other = replace(learned, threshold=replace(learned.threshold, digest="0" * 16))
+    other.save(tmp_path / "nut.adviz")
+    with pytest.raises(ValueError, match="expected the threshold of its detector"):
+        Learned.load(tmp_path / "nut.adviz")
+
+
+# The command learn
+
+
+def test_learn_says_what_it_did_and_what_comes_next(photographs, here, capsys):
+    assert cli.main(["learn", str(photographs), "--coreset", "0.02", "--to", "nut.adviz"]) == 0
+    out, err = told(capsys)
+    assert "learned from 14 good photographs: PatchCore (coreset 0.02)" in out
+    assert "held out 6, every third good photograph: good/nut 02.png, good/nut 05.png," in out
+    assert "at most 14 % are, on average" in out
+    assert "that takes 57 good ones (have 20)" in out
+    read = Learned.load("nut.adviz", digest=re.search("digest ([0-9a-f]{64})", out)[1])
+    bad = sorted((photographs / "bad").iterdir())
+    found = sum(bool(read.threshold.is_anomalous(read.predict(file))[0]) for file in bad)
+    assert f"{found} of 9 bad ones are called anomalous" in out
+    assert "other good ones" not in out  # all of them were used
+    assert "next: adviz judge PHOTOGRAPH --with nut.adviz" in out
+    assert err == ""
+
+
+def test_learn_names_its_file_after_the_folder(photographs, here, capsys):
+    arguments = ["learn", str(photographs), "--coreset", "0.01", "--rate", "0.3"]
+    assert cli.main(arguments) == 0
+    assert [file.name for file in here.iterdir()] == ["my part.adviz"]
+    out, _ = told(capsys)
+    assert "at most 30 % are, on average" in out
+    assert Learned.load("my part.adviz").threshold.rate == 0.3
+
+
+def test_learn_without_bad_photographs_has_nothing_to_try(tmp_path, here, capsys):
+    folder = copy_nuts(tmp_path / "nuts", n_good=12, n_bad=0)
+    (folder / "bad").rmdir()
+    assert cli.main(["learn", str(folder), "--detector", "PaDiM"]) == 0
+    out, _ = told(capsys)
+    assert "PaDiM on efficientnet_lite0" in out
+    assert "tried on nothing: the folder has no bad photographs, nor other good ones" in out
+
+
+def test_what_learn_refuses_is_one_line_and_writes_nothing(photographs, tmp_path, here, capsys):
+    few = copy_nuts(tmp_path / "few" / "nuts", n_good=11, n_bad=1)
+    for arguments, words in (
+        (["nowhere"], "expected the folder of a data set, found none at nowhere"),
+        ([str(few)], r"expected at least 12 good photographs, .* got 11 in .*nuts: add some"),
+        ([str(photographs), "--rate", "0.01"], "expected at least 297 good photographs for a rate"),
+        ([str(photographs), "--rate", "1.5"], "rate must be above 0 and below 1, got 1.5"),
+        ([str(photographs), "--coreset", "2"], "coreset must be a fraction"),
+        ([str(photographs), "--coreset", "0.1", "--detector", "PaDiM"], "--coreset is PatchCore's"),
+        ([str(photographs), "--to", "no/where.adviz"], "expected a file in a folder that is there"),
+    ):
+        assert cli.main(["learn", *arguments]) == 2
+        assert re.fullmatch(f"adviz: .*{words}.*\n", capsys.readouterr().err)
+    assert [path.name for path in here.iterdir()] == ["few"]
+
+
+def test_learn_names_a_photograph_that_cannot_be_read(tmp_path, here, capsys):
+    folder = copy_nuts(tmp_path / "nuts", n_good=12, n_bad=1)
+    (folder / "good" / "nut 03.png").write_bytes(b"no image")
+    assert cli.main(["learn", str(folder)]) == 2
+    out, err = told(capsys)
+    assert "nut 03.png" in out  # by the check
+    assert re.fullmatch(r"adviz: expected a readable image, got \S+/good/nut 03.png.*\n", err)
+    assert not list(here.glob("*.adviz"))
+
+
+# The command judge
+
+
+def test_judge_finds_the_only_file_and_writes_map_and_page(photographs, saved, here, capsys):
+    photograph = photographs / "bad" / "nut 00.png"
+    assert cli.main(["judge", str(photograph)]) == 0
+    out, err = told(capsys)
+    prediction = saved.predict(photograph)
+    word = "anomalous" if saved.threshold.is_anomalous(prediction)[0] else "good"
+    assert f"{word} {prediction.score[0]:.5g} {photograph}" in out
+    assert err == ""
+    with Image.open(here / "judged" / "nut 00.png.map.png") as picture:
+        assert min(picture.size) > 200
+    page = (here / "judged" / "nut 00.png.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert f"nut 00.png: {word}, score {prediction.score[0]:.5g}" in page
+    assert len(list((here / "judged").iterdir())) == 2
+
+
+def test_judge_prints_an_object_a_line_for_another_program(photographs, saved, here, capsys):
+    arguments = [str(photographs / "bad"), str(photographs / "good" / "nut 02.png")]
+    assert cli.main(["judge", *arguments, "--json", "--write", "nothing"]) == 0
+    verdicts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    files = [*sorted((photographs / "bad").iterdir()), photographs / "good" / "nut 02.png"]
+    assert [verdict["photograph"] for verdict in verdicts] == list(map(str, files))
+    for file, verdict in zip(files, verdicts, strict=True):
+        score = float(saved.predict(file).score[0])
+        assert verdict["score"] == score
+        assert verdict["threshold"] == saved.threshold.value
+        assert verdict["anomalous"] == (score >= saved.threshold.value)
+        assert verdict["learned"] == saved.digest
+    # A threshold that calls none anomalous, or all, would not be one
+    assert {verdict["anomalous"] for verdict in verdicts} == {True, False}
+    assert not verdicts[-1]["anomalous"]  # it was held out
+    assert not (here / "judged").exists()
+
+
+def test_photographs_of_one_name_get_files_of_their_own(photographs, saved, here, capsys):
+    files = [str(photographs / name / "nut 02.png") for name in ("bad", "good")]
+    assert cli.main(["judge", *files, "--write", "maps", "--to", "out"]) == 0
+    written = sorted(path.relative_to(here) for path in (here / "out").rglob("*.png"))
+    expected = ["out/bad/nut 02.png.map.png", "out/good/nut 02.png.map.png"]
+    assert [path.as_posix() for path in written] == expected
+    assert not list((here / "out").rglob("*.html"))
+
+
+def test_a_photograph_that_cannot_be_read_does_not_stop_the_others(
+    photographs, saved, here, capsys
+):
+    (here / "broken.png").write_bytes(b"no image")
+    good = str(photographs / "good" / "nut 02.png")
+    assert cli.main(["judge", "broken.png", good, "--write", "nothing"]) == 1
+    out, err = told(capsys)
+    assert re.fullmatch("adviz: expected a readable image, got broken.png .*\n", err)
+    assert good in out
+    assert "0 of 1 anomalous, 1 could not be judged" in out
+    assert cli.main(["judge", "broken.png", good, "--json", "--write", "nothing"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first.keys() == {"photograph", "error"}
+    assert not second["anomalous"]
+
+
+def test_the_verdict_is_the_exit_status_where_that_is_asked_for(photographs, saved, here):
+    scores = {file: saved.predict(file).score[0] for file in (photographs / "bad").iterdir()}
+    worst = str(max(scores, key=scores.get))
+    assert cli.main(["judge", worst, "--write", "nothing"]) == 0
+    assert cli.main(["judge", worst, "--write", "nothing", "--fail"]) == judge.ANOMALOUS == 3
+    held_out = str(photographs / saved.held_out[0])
+    assert cli.main(["judge", held_out, "--write", "nothing", "--fail"]) == 0
+
+
+def test_what_judge_refuses_is_one_line(photographs, learned, here, capsys):
+    photograph = str(photographs / "bad" / "nut 00.png")
+
+    def refused(*arguments):
+        assert cli.main(["judge", *arguments]) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        return err
+
+    assert "run `adviz learn FOLDER` first" in refused(photograph)
+    learned.save(here / "a.adviz")
+    learned.save(here / "b.adviz")
+    assert "found a.adviz, b.adviz: choose one: --with FILE" in refused(photograph)
+    assert "found no file at c.adviz" in refused(photograph, "--with", "c.adviz")
+    assert "expected a saved Learned in" in refused(photograph, "--with", photograph)
+    digest = "0" * 64
+    assert digest in refused(photograph, "--with", "a.adviz", "--digest", digest)
+    assert "found nothing at nowhere.png" in refused("nowhere.png", "--with", "a.adviz")
+    assert "expected photographs in" in refused(str(photographs), "--with", "a.adviz")
+
+
+def test_other_weights_than_it_was_learned_with_are_refused(
+    photographs, learned, here, capsys, monkeypatch
+):
+    detector = PatchCore.load(_saved_detector(learned, here))
+    detector._backbone = (detector._backbone[0], "0" * 16)
+    threshold = replace(learned.threshold, digest="0" * 16)
+    replace(learned, detector=detector, threshold=threshold).save(here / "old.adviz")
+    assert cli.main(["judge", str(photographs / "bad" / "nut 00.png")]) == 2
+    assert re.search(
+        "expected the weights 0{16} of efficientnet_lite0, .* learn the part again",
+        capsys.readouterr().err,
+    )
+
+
+def _saved_detector(learned, folder):
+    file = folder / "detector.safetensors"
+    learned.detector.save(file)
+    return file
+
+
+def test_judging_leaves_the_feature_cache_alone(photographs, saved, here, monkeypatch):
+    monkeypatch.setenv("ADVIZ_CACHE", str(here / "cache"))
+    assert cli.main(["judge", str(photographs / "bad" / "nut 00.png")]) == 0
+    assert not (here / "cache").exists()
