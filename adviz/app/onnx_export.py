@@ -44,6 +44,7 @@ class ExportedModel:
     ----------
     path: of the file.
     size: bytes.
+    image_size: (H, W) of its input, pixels.
     n_images: how many images were compared, with onnxruntime.
     score_difference: largest difference of a score, as a fraction of it.
     map_difference: largest difference of a map's pixel, as a fraction of all maps' largest value.
@@ -51,6 +52,7 @@ class ExportedModel:
 
     path: Path
     size: int
+    image_size: tuple[int, int]
     n_images: int
     score_difference: float
     map_difference: float
@@ -135,7 +137,9 @@ def export_model(
             "or onnxruntime"
         )
     replace_file(path, content)
-    return ExportedModel(path, len(content), len(pixels), score_difference, map_difference)
+    return ExportedModel(
+        path, len(content), geometry.shape, len(pixels), score_difference, map_difference
+    )
 
 
 def require_installed() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 import adviz
 from adviz import DN2, Backbone, PaDiM, PatchCore, calibrate, data
-from adviz.app import onnx_export
+from adviz.app import cli, onnx_export
 from adviz.data import CATEGORIES, Geometry, Split
 
 onnx = pytest.importorskip("onnx")
@@ -230,3 +230,43 @@ def test_built_in_images_have_our_scores(name, tmp_path):
         path = tmp_path / "model.onnx"
         adviz.export_model(detector.fit(train), path, backbone=backbone, images=category.test)
         assert_agree(path, category.test, detector, backbone)
+
+
+# ---- The command
+
+
+def test_the_command_writes_the_file_of_a_saved_detector(split, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    backbone = Backbone("efficientnet_lite0", layers=(8,), weights="random")
+    detector = PatchCore(layers=(8,), coreset=0.5).fit(backbone.extract(split, cache=False))
+    detector.save("nut.adviz")
+    prediction = detector.predict(backbone.extract(split, cache=False))
+    calibrate(prediction, split, rule="max_good").save("threshold.adviz")
+    assert cli.main(["export-model", "nut.adviz", "--threshold", "threshold.adviz"]) == 0
+    said = capsys.readouterr().out
+    assert "adviz: wrote nut.onnx" in said
+    assert f"(N, {SIDE}, {SIDE}, 3) uint8, RGB, prepared by Geometry(size={SIDE}, resize=36" in said
+    assert "Anomalous from score" in said
+    assert_agree("nut.onnx", split, detector, backbone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.adviz"], "missing.adviz"),
+        (["threshold.adviz"], "or a detector, in threshold.adviz, got a Threshold"),
+        (["own.adviz"], "a network that its name alone tells, got 'Small (mine.pth)'"),
+    ],
+)
+def test_a_wrong_request_ends_with_one_line_and_status_2(
+    arguments, message, exported, detector, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    exported[1].save("threshold.adviz")
+    monkeypatch.setattr(detector, "_backbone", ("Small (mine.pth)", ""))
+    detector.save("own.adviz")
+    assert cli.main(["export-model", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.glob("*.onnx"))
