@@ -14,6 +14,7 @@ PAGES = (
     "README.md",
     "docs/add-a-detector.md",
     "docs/explorers.md",
+    "docs/interfaces.md",
     "docs/solutions.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",
