@@ -99,7 +99,8 @@ def export_model(
         images of unknown or letterboxed geometry, or arrays of more than 2 GiB.
     RuntimeError: the file's scores or maps differ from ours by more than 1e-4; nothing is written.
     ModuleNotFoundError: the extra ``adviz-anomaly[onnx]`` is not installed.
-    OSError: the file cannot be written; what was there before is untouched.
+    OSError: the file cannot be written, or its folder is not there (FileNotFoundError); what was
+        there before is untouched.
 
     Examples
     --------
@@ -113,6 +114,8 @@ def export_model(
     path = Path(path)
     require_attributes(detector, "fit predict graph", "a fitted detector, then the file's name")
     require_attributes(backbone, "extract with_layers", "the Backbone, as backbone=")
+    if not path.resolve().parent.is_dir() or path.is_dir():
+        raise FileNotFoundError(f"expected a file in a folder that exists, got {path}")
     geometry = _geometry_of(detector)
     backbone = backbone.with_layers(detector.layers_)
     network = BackboneGraph(backbone, geometry.shape)

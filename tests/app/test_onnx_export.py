@@ -6,11 +6,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import adviz
 from adviz import DN2, Backbone, PaDiM, PatchCore, calibrate, data
 from adviz.app import cli, onnx_export
+from adviz.app.learned import learn
 from adviz.data import CATEGORIES, Geometry, Split
 
 onnx = pytest.importorskip("onnx")
@@ -119,8 +121,6 @@ def test_photographs_are_prepared_by_the_geometry_of_the_metadata(exported, spli
     metadata = onnx.load(exported[0]).metadata_props
     (text,) = [entry.value for entry in metadata if entry.key == "adviz.geometry"]
     geometry = Geometry(**json.loads(text))
-    from PIL import Image
-
     photograph = Image.fromarray(split.pixels[3])
     np.testing.assert_array_equal(geometry.image(photograph), split.image(3))
 
@@ -181,6 +181,10 @@ def test_a_detector_that_cannot_be_exported_is_refused(backbone, split, tmp_path
         refused(PatchCore(), backbone, tmp_path)
     with pytest.raises(TypeError, match="expected a fitted detector, then the file's name, got"):
         refused("model.onnx", backbone, tmp_path)
+    with pytest.raises(TypeError, match="expected the Backbone, as backbone=, got a str"):
+        refused(detector, "efficientnet_lite0", tmp_path)
+    with pytest.raises(FileNotFoundError, match="expected a file in a folder that exists, got"):
+        refused(detector, backbone, tmp_path / "missing")
 
 
 def test_images_that_nobody_could_prepare_are_refused(backbone, split, tmp_path):
@@ -248,6 +252,22 @@ def test_the_command_writes_the_file_of_a_saved_detector(split, tmp_path, monkey
     assert f"(N, {SIDE}, {SIDE}, 3) uint8, RGB, prepared by Geometry(size={SIDE}, resize=36" in said
     assert "Anomalous from score" in said
     assert_agree("nut.onnx", split, detector, backbone)
+
+
+def test_the_command_takes_what_adviz_learn_wrote(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    (tmp_path / "nut" / "good").mkdir(parents=True)
+    for number in range(12):
+        pixels = rng.integers(0, 256, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "nut" / "good" / f"{number}.png")
+    learned = learn("nut", detector=PatchCore(layers=(16,), coreset=0.1)).save("nut.adviz")
+    assert cli.main(["export-model", "nut.adviz", "--to", "camera.onnx"]) == 0
+    assert f"Anomalous from score {learned.threshold.value:.5g} on." in capsys.readouterr().out
+    photograph = tmp_path / "nut" / "good" / "3.png"
+    pixels = learned.detector.geometry_.image(Image.open(photograph))
+    score, _ = run("camera.onnx", pixels[None])
+    np.testing.assert_allclose(score, learned.predict(photograph).score, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
