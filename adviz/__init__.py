@@ -29,7 +29,10 @@ from adviz import detectors
 if TYPE_CHECKING:
     from adviz import data, explore, metrics, plots, sweep, tables
     from adviz._support import archive
+    from adviz.app.coco import to_coco
     from adviz.app.load import load
+    from adviz.app.onnx_export import export_model
+    from adviz.app.outlier_detector import OutlierDetector
     from adviz.app.report import report
     from adviz.core import coreset, maps
     from adviz.detectors import *  # noqa: F403
@@ -43,6 +46,7 @@ __all__ = [
     "Backbone",
     "Features",
     "Neighbors",
+    "OutlierDetector",
     "Prediction",
     "Result",
     "Threshold",
@@ -53,6 +57,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "explore",
+    "export_model",
     "load",
     "maps",
     "metrics",
@@ -60,6 +65,7 @@ __all__ = [
     "report",
     "sweep",
     "tables",
+    "to_coco",
 ]
 __all__ += _DETECTORS
 
@@ -69,6 +75,7 @@ _HOME = {
     "Backbone": "features",
     "Features": "features",
     "Neighbors": "prediction",
+    "OutlierDetector": "app.outlier_detector",
     "Prediction": "prediction",
     "Result": "evaluation",
     "Threshold": "evaluation",
@@ -77,9 +84,11 @@ _HOME = {
     "coreset": "core",
     "ensemble": "prediction",
     "evaluate": "evaluation",
+    "export_model": "app.onnx_export",
     "load": "app.load",
     "maps": "core",
     "report": "app.report",
+    "to_coco": "app.coco",
 }
 
 

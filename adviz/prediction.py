@@ -6,12 +6,15 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from adviz._support import LATER, archive, as_numpy, current_names, got
+from adviz._support import LATER, archive, as_numpy, current_names, got, require_attributes
 from adviz.core import maps
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Fields of `Neighbors` that files saved before hold under another name
 OLD_NAMES = {"cell": "location"}
@@ -224,6 +227,48 @@ class Prediction:
             saved = content["neighbors"]
             content["neighbors"] = {key: current_names(saved[key], OLD_NAMES) for key in saved}
             return archive.typed(cls, content)
+
+    def to_frame(self, split: Any = None) -> pd.DataFrame:
+        """Return a table with a row for every image: its score and, with its split, what it is.
+
+        Parameters
+        ----------
+        split: of the same images, such as `adviz.data.Split`; None = not known.
+
+        Returns
+        -------
+        Columns "id" (empty texts where the images have no names), "score", "map_max" (the map's
+        largest value) where there are maps, "segmented" where not all images have one; with a split
+        also "label" (0 good, 1 anomalous, -1 unlabelled) and "defect".
+
+        Raises
+        ------
+        ValueError: another number of images, or others.
+
+        Examples
+        --------
+        >>> frame = prediction.to_frame(category.test)
+        >>> frame.groupby("defect")["score"].median().idxmin()
+        'good'
+        """
+        import pandas as pd
+
+        columns: dict[str, Any] = {"id": list(self.ids) or [""] * len(self), "score": self.score}
+        if self.anomaly_map is not None:
+            columns["map_max"] = self.anomaly_map.max((1, 2))
+        if self.segmented is not None:
+            columns["segmented"] = self.segmented
+        if split is not None:
+            require_attributes(split, "labels defects ids", "the Split of the images")
+            if len(split) != len(self):
+                raise ValueError(
+                    f"expected the split of these {len(self)} images, got one of {len(split)}"
+                )
+            self.check_images(split.ids)
+            columns["id"] = list(split.ids)
+            columns["label"] = split.labels
+            columns["defect"] = list(split.defects)
+        return pd.DataFrame(columns)
 
     def unpadded(self) -> list[np.ndarray]:
         """Return the N maps, (h, w) each, with the padding cut off; none where there is no map.

@@ -41,6 +41,8 @@ ONLY_IN = {
     "anywidget": {"explore"},
     "dask": {"sweep"},
     "distributed": {"sweep"},
+    "onnx": {"app"},
+    "onnxruntime": {"app"},
     "openvino": {"features"},
     "av": {"data"},
 }

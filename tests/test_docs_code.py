@@ -15,6 +15,7 @@ PAGES = (
     "docs/add-a-detector.md",
     "docs/cluster.md",
     "docs/explorers.md",
+    "docs/interfaces.md",
     "docs/own-backbone.md",
     "docs/own-photographs.md",
     "docs/papers-tables.md",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import adviz
-from adviz import Neighbors, Prediction, ensemble
+from adviz import Neighbors, Prediction, data, ensemble
 from adviz._support import archive
 
 
@@ -226,3 +226,32 @@ def test_a_file_whose_arrays_do_not_fit_is_refused(tmp_path, change):
         ValueError, match=r"expected a saved Prediction in .*, but its parts do not fit"
     ):
         Prediction.load(tmp_path / "file")
+
+
+def test_a_table_has_a_row_for_every_image():
+    maps = np.zeros((2, 4, 4))
+    maps[1, 2, 3] = 5
+    prediction = Prediction([0.5, 2.0], maps, ids=("a.png", "b.png"), segmented=[True, False])
+    frame = prediction.to_frame()
+    assert frame.to_dict("list") == {
+        "id": ["a.png", "b.png"],
+        "score": [0.5, 2.0],
+        "map_max": [0.0, 5.0],
+        "segmented": [True, False],
+    }
+    split = data.Split(["a.png", "b.png"], [0, 1], [None] * 2, ["good", "dent"])
+    frame = prediction.to_frame(split)
+    assert frame["label"].tolist() == [0, 1]
+    assert frame["defect"].tolist() == ["good", "dent"]
+    assert list(Prediction([0.5]).to_frame()) == ["id", "score"]
+
+
+def test_a_table_of_other_images_is_refused():
+    prediction = Prediction([0.5, 2.0], ids=("a.png", "b.png"))
+    split = data.Split(["a.png", "c.png"], [0, 1], [None] * 2, ["good", "dent"])
+    with pytest.raises(ValueError, match=r"image 1 is 'c.png' here and was 'b.png'"):
+        prediction.to_frame(split)
+    with pytest.raises(ValueError, match="the split of these 2 images, got one of 1"):
+        prediction.to_frame(split.subset([0]))
+    with pytest.raises(TypeError, match="expected the Split of the images, got a list"):
+        prediction.to_frame([0, 1])

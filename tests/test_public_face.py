@@ -25,7 +25,7 @@ SHOWN = {
     "window",
     "Neighbors": "distance grid image location order",
     "Prediction": "anomaly_map backbone boxes check_images detector digest ids layer_maps load neighbors save score "
-    "segmented unpadded valid",
+    "segmented to_frame unpadded valid",
     "Result": "backbone category curves detector digest false_positives_at_full_recall f1 "
     "false_negatives false_positives image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap "
     "pixel_auroc pro pro_definition pro_limit pro_name reasons save shown threshold_f1 to_frame",
@@ -33,11 +33,11 @@ SHOWN = {
     "Split": "boxes defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks "
     "masks_array name paths photograph pixels root subset with_geometry",
     "Threshold": "backbone category detector digest is_anomalous images load n_anomalous n_good "
-    "on_test on_train rate rule save value",
+    "on_test on_train rate rule save to_frame value",
 }
 # of a detector, beside its options and what it finds out, which ends in an underscore
 DETECTOR = (
-    "backbone_ card depends_on_seed differences facts fit get_params layers_read learned limits load predict "
+    "backbone_ card depends_on_seed differences facts fit get_params graph layers_read learned limits load predict "
     "preset read_by_predict renamed save set_params title usage work"
 )
 MORE = {

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from adviz import __version__
-from adviz.app.commands import cache, check, demo, judge, lab, learn, new, run
+from adviz.app.commands import cache, check, demo, export_model, judge, lab, learn, new, run
 from adviz.app.commands.errors import Failed, UsageError
 
 DESCRIPTION = "Image anomaly detection: learn from good photographs, judge others, see why."
@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "judge": judge,
     "new": new,
     "cache": cache,
+    "export-model": export_model,
 }
 
 

@@ -14,6 +14,7 @@ from adviz.data.checking import missing_from_test as missing_from_test
 from adviz.data.checking import published_counts as published_counts
 from adviz.data.checking.crop_audit import audit
 from adviz.data.geometry import Geometry
+from adviz.data.readers.datasets import dataset
 from adviz.data.readers.magnetic_tile import magnetic_tile
 from adviz.data.readers.mvtec_family import btad, mvtec_ad2, mvtec_loco
 from adviz.data.readers.mvtec_style import available, folder, mvtec, unlabelled
@@ -62,6 +63,7 @@ __all__ = [
     "btad",
     "check",
     "classes",
+    "dataset",
     "demo",
     "folder",
     "magnetic_tile",

@@ -19,6 +19,8 @@ from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from adviz.data import Geometry
     from adviz.prediction import Prediction
 
@@ -159,6 +161,47 @@ class Detector:
         """
         values = locations * channels
         return float(n_train * values), float(n_test * values)
+
+    def graph(self, grids: Mapping[str, tuple[int, int]], image_size: tuple[int, int]) -> nn.Module:
+        """Return `predict` as a torch module that `adviz.export_model` can write to a file.
+
+        Parameters
+        ----------
+        grids: layer -> (h, w) of its feature maps.
+        image_size: (H, W) of the images, pixels.
+
+        Returns
+        -------
+        A module from {layer: (N, C, h, w) float32} to (N,) scores and (N, H, W) anomaly maps.
+
+        Raises
+        ------
+        ValueError: not fitted, or a detector or an option of it that no module computes.
+
+        Examples
+        --------
+        >>> import torch
+        >>> grids = {name: array.shape[2:] for name, array in test.items()}
+        >>> graph = detector.graph(grids, test.image_size)
+        >>> layers = {name: torch.from_numpy(array[:2].copy()) for name, array in test.items()}
+        >>> [tuple(output.shape) for output in graph(layers)]
+        [(2,), (2, 224, 224)]
+        """
+        raise ValueError(
+            f"expected a PaDiM or a PatchCore to export, got a {type(self).__name__}, of which "
+            "there is no module of fixed arrays: load it in Python with adviz.load"
+        )
+
+    def _check_graph(self, grids: Mapping[str, tuple[int, int]]) -> None:
+        """Refuse a detector that is not fitted, or other layers than it was fitted on."""
+        if not hasattr(self, "layers_"):
+            raise ValueError(
+                f"{type(self).__name__} must be fitted before it is exported: call fit(features) "
+                "first"
+            )
+        missing = [layer for layer in self.layers_ if layer not in grids]
+        if missing:
+            raise ValueError(f"expected the layers {self.layers_}, got {tuple(grids)}")
 
     def _state(self) -> dict[str, Any]:
         """Return what `fit` learned as a tree of numbers, texts and arrays, for a file."""

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from adviz._support import full_float32, progress_bar, workers
 from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, reported
+from adviz.detectors.map_graph import MapGraph
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.persistence.checked_state import CheckedState, State
 from adviz.prediction import Prediction
@@ -266,6 +267,16 @@ class PaDiM(Detector):
         fit = locations * (n_train * rank * dimension + rank**3)
         return float(fit), float(n_test * locations * 2 * rank * dimension)
 
+    def graph(self, grids: Mapping[str, tuple[int, int]], image_size: tuple[int, int]) -> nn.Module:
+        """Return `predict` as a torch module; see `Detector.graph`."""
+        self._check_graph(grids)
+        if tuple(image_size) != tuple(self.image_size_):
+            raise ValueError(
+                f"PaDiM knows positions: expected images of the training size {self.image_size_}, "
+                f"got {tuple(image_size)}"
+            )
+        return PaDiMGraph(self, grids)
+
     def _state(self) -> dict[str, Any]:
         covariance = self.factor_
         return {
@@ -461,3 +472,54 @@ def _replicated(size: tuple[int, int], grid: tuple[int, int]) -> Tensor:
     """
     numbers = torch.arange(size[0] * size[1], dtype=torch.float64).view(1, 1, *size)
     return functional.interpolate(numbers, grid, mode="nearest").long().flatten()
+
+
+class PaDiMGraph(nn.Module):
+    """Score images by their feature maps as `PaDiM.predict` does, to float32 rounding.
+
+    Parameters
+    ----------
+    detector: fitted.
+    grids: layer -> (h, w).
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, detector: PaDiM, grids: Mapping[str, tuple[int, int]]) -> None:
+        super().__init__()
+        covariance = detector.factor_
+        self.grid = detector.grid_
+        self.layers = detector.layers_
+        self.low_rank = covariance.low_rank
+        self.epsilon = covariance.epsilon
+        self.register_buffer("mean", detector.mean_)  # (P, 1, d)
+        self.register_buffer("factor", covariance.factor)  # (P, n or d, d)
+        # Of each layer: its kept channels, and which of its locations each position repeats
+        start = 0
+        for number, name in enumerate(self.layers):
+            stop = start + detector._channels[name]
+            kept = detector.channels_
+            in_layer = kept[(kept >= start) & (kept < stop)] - start
+            self.register_buffer(f"channels{number}", torch.from_numpy(in_layer))
+            self.register_buffer(f"locations{number}", _replicated(grids[name], self.grid))
+            start = stop
+        self.to_maps = MapGraph(
+            self.grid, detector.image_size_, detector.upsample, detector.sigma, detector.border
+        )
+
+    def forward(self, layers: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return (N,) scores and (N, H, W) anomaly maps of layers, (N, C, h, w) each."""
+        parts = []
+        for number, name in enumerate(self.layers):
+            kept = layers[name].flatten(2)[:, getattr(self, f"channels{number}")]
+            parts.append(kept[:, :, getattr(self, f"locations{number}")])
+        vectors = torch.cat(parts, 1).permute(2, 0, 1)  # (P, N, d)
+        # Eq. 2, as `Covariance.solve` has it
+        deviation = vectors - self.mean
+        solved = deviation @ self.factor.transpose(1, 2) @ self.factor
+        if self.low_rank:
+            solved = (deviation - solved) / self.epsilon
+        square = (deviation * solved).sum(2).clamp(min=0)  # (P, N)
+        maps = self.to_maps(square.sqrt().T.reshape(-1, *self.grid))
+        return maps.amax((1, 2)), maps

@@ -8,11 +8,13 @@ import numpy as np
 
 from adviz import metrics
 from adviz.data import checked_size, height_and_width
-from adviz.evaluation.inputs import LabelledImages, check_inputs
+from adviz.evaluation.inputs import LabelledImages, check_inputs, labelled, prediction_of
 from adviz.evaluation.result import Result
 from adviz.metrics import Curve, checked_definition, checked_limit
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from adviz.data import Split
     from adviz.prediction import Prediction
 
@@ -35,9 +37,11 @@ class LabelledSplit(LabelledImages, Protocol):
 
 
 def evaluate(
-    prediction: Prediction,
-    split: LabelledSplit,
+    prediction: Prediction | ArrayLike,
+    split: LabelledSplit | ArrayLike,
     *,
+    maps: ArrayLike | None = None,
+    masks: ArrayLike | None = None,
     size: int | tuple[int, int] | None = None,
     pro: str = "global",
     pro_limit: float = 0.3,
@@ -46,11 +50,13 @@ def evaluate(
 
     Parameters
     ----------
-    prediction: N scores and, for the pixel metrics, (N, H, W) anomaly maps.
-    split: the N images; those with label -1 are left out. Without masks the pixel metrics are NaN,
-        with a reason. Where some anomalous images have a mask and others do not, the pixel metrics
-        are of the images whose pixels are known, and `Result.reasons` says which are left out of
-        them.
+    prediction: N scores and, for the pixel metrics, (N, H, W) anomaly maps; or (N,) scores alone.
+    split: the N images, or their (N,) labels; those with label -1 are left out. Without masks the
+        pixel metrics are NaN, with a reason. Where some anomalous images have a mask and others do
+        not, the pixel metrics are of the images whose pixels are known, and `Result.reasons` says
+        which are left out of them.
+    maps: (N, H, W) anomaly maps, where `prediction` is an array of scores.
+    masks: (N, H, W), above 0 = defect, where `split` is an array of labels.
     size: pixels; None, or the side of the square or the (height, width) to which maps and masks are
         resized before the pixel metrics, by the mean over the area of a new pixel. A new mask pixel
         is anomalous when more than half of its area is, so that small regions can vanish; one
@@ -70,29 +76,35 @@ def evaluate(
     >>> result = evaluate(prediction, category.test, pro_limit=0.05)
     >>> result.pro_name, result.image_auroc > 0.9
     ('PRO-global@0.05', True)
+    >>> scores, maps = prediction.score, prediction.anomaly_map
+    >>> labels, masks = category.test.labels, category.test.masks_array()
+    >>> evaluate(scores, labels, maps=maps, masks=masks, pro_limit=0.05).pro == result.pro
+    True
     """
     checked_definition(pro)
     checked_limit(pro_limit)
     if size is not None:
         checked_size("size", size)
-    check_inputs(prediction, split, "evaluate")
-    labels = np.asarray(split.labels)
-    _check_match(prediction, split, labels)
+    predicted: Prediction = prediction_of(prediction, maps)
+    images: LabelledSplit = labelled(split, masks, predicted)
+    check_inputs(predicted, images, "evaluate")
+    labels = np.asarray(images.labels)
+    _check_match(predicted, images, labels)
     is_labelled = labels >= 0
     is_anomalous = labels[is_labelled] == 1
-    image = _image_metrics(np.asarray(prediction.score)[is_labelled], is_anomalous)
-    if reason := _no_pixels_reason(prediction, split, is_anomalous):
+    image = _image_metrics(np.asarray(predicted.score)[is_labelled], is_anomalous)
+    if reason := _no_pixels_reason(predicted, images, is_anomalous):
         undefined = dict.fromkeys(PIXEL_METRICS, float("nan"))
         pixel = _Metrics(undefined, dict.fromkeys(PIXEL_METRICS, reason), {})
     else:
-        pixel = _pixel_metrics(*counted_pixels(prediction, split, size), pro, pro_limit)
-        if left_out := _left_out_reason(split):
+        pixel = _pixel_metrics(*counted_pixels(predicted, images, size), pro, pro_limit)
+        if left_out := _left_out_reason(images):
             pixel = pixel._replace(reasons=dict.fromkeys(PIXEL_METRICS, left_out) | pixel.reasons)
     return Result(
-        category=split.name,
-        detector=prediction.detector,
-        backbone=prediction.backbone,
-        digest=prediction.digest,
+        category=images.name,
+        detector=predicted.detector,
+        backbone=predicted.backbone,
+        digest=predicted.digest,
         n_good=int(np.count_nonzero(~is_anomalous)),
         n_anomalous=int(np.count_nonzero(is_anomalous)),
         n_unlabelled=int(np.count_nonzero(~is_labelled)),

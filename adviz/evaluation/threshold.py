@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
@@ -16,6 +16,8 @@ from adviz._support import archive, got
 from adviz.evaluation.inputs import LabelledImages, check_inputs
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from adviz.prediction import Prediction
 
 # How much a score may change, as a fraction of it, when its image comes in another batch or alone:
@@ -143,6 +145,19 @@ class Threshold:
         content = archive.read(path, "Threshold", digest=digest).content
         with archive.restoring("Threshold", path):
             return archive.typed(cls, content)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table of one row, a column for every attribute.
+
+        Examples
+        --------
+        >>> from adviz import calibrate
+        >>> calibrate(prediction, category.test).to_frame().loc[0, "rule"]
+        'f1'
+        """
+        import pandas as pd
+
+        return pd.DataFrame([asdict(self)])
 
     def __repr__(self) -> str:
         rule: str = self.rule

@@ -6,6 +6,7 @@ from .cache import fingerprint as fingerprint
 from .features import Features as Features
 from .features import fill_padding as fill_padding
 from .features import patches_inside as patches_inside
+from .graph import BackboneGraph as BackboneGraph
 from .networks import EMBEDDED as EMBEDDED
 from .networks import PIXELS as PIXELS
 from .networks import REMEDIES as REMEDIES

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adviz.metrics.checks import checked_pair
 from adviz.metrics.counts import Counts, count
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +47,18 @@ class Curve:
 
     def __repr__(self) -> str:
         return f"Curve({len(self)} points)"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with a row for every point: x, y and threshold.
+
+        Examples
+        --------
+        >>> metrics.roc_curve(prediction.score, category.test.labels).to_frame()["y"].max()
+        np.float64(1.0)
+        """
+        import pandas as pd
+
+        return pd.DataFrame({"x": self.x, "y": self.y, "threshold": self.threshold})
 
     def thinned(self, n: int = 1000) -> Curve:
         """Return at most n of the points, for display, evenly spread along the curve.

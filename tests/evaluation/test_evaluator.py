@@ -2,8 +2,10 @@ import dataclasses
 from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics
+import torch
 
 import adviz
 from adviz import metrics
@@ -316,3 +318,92 @@ def test_a_file_that_is_no_result_is_refused(tmp_path, change):
         ValueError, match=r"expected a saved Result in .*, but its parts do not fit"
     ):
         Result.load(tmp_path / "result")
+
+
+# ---- bare arrays
+
+
+def as_tensors(*arrays):
+    return [torch.from_numpy(np.array(array)) for array in arrays]
+
+
+def as_lists(*arrays):
+    return [array.tolist() for array in arrays]
+
+
+@pytest.mark.parametrize("given", [list, as_lists, as_tensors], ids=["arrays", "lists", "tensors"])
+def test_bare_arrays_have_the_metrics_of_a_prediction_and_a_split(given):
+    prediction, split = make(labels=(0, 0, -1, 1, 1, 1))
+    expected = evaluate(prediction, split).to_frame().drop(columns=["category", "detector"])
+    arrays = [prediction.score, split.labels, prediction.anomaly_map, split.masks]
+    score, labels, maps, masks = arrays if given is list else given(*arrays)
+    result = evaluate(score, labels, maps=maps, masks=masks).to_frame()
+    assert result.drop(columns=["category", "detector"]).equals(expected)
+    # Either may be bare alone; masks may have a channel, and other numbers than 1
+    many = np.asarray(split.masks)[:, None] * 255
+    assert evaluate(prediction, labels, masks=many).pixel_ap == expected["pixel_ap"][0]
+    assert evaluate(score, split, maps=maps).pixel_ap == expected["pixel_ap"][0]
+
+
+def test_bare_scores_and_labels_alone_have_image_metrics():
+    prediction, split = make()
+    result = evaluate(prediction.score, split.labels)
+    assert result.image_auroc == evaluate(prediction, split).image_auroc
+    assert result.reasons["pixel_auroc"] == "the detector has no maps"
+    result = evaluate(prediction.score, split.labels, maps=prediction.anomaly_map)
+    assert result.reasons["pro"] == "the test set has no masks"
+    result = evaluate(pd.Series(prediction.score), pd.Series(split.labels))
+    assert result.image_auroc == evaluate(prediction, split).image_auroc
+
+
+def test_bare_arrays_that_do_not_fit_are_refused_in_words():
+    prediction, split = make()
+    score, labels, maps, masks = (
+        prediction.score,
+        split.labels,
+        prediction.anomaly_map,
+        split.masks,
+    )
+
+    def refused(error, message, *values, **options):
+        with pytest.raises(error, match=message):
+            evaluate(*values, **options)
+
+    refused(ValueError, "same images, got 6 and 5", score, labels[:5])
+    refused(
+        ValueError, r"labels must have shape \(N,\).*got shape \(6, 1\)", score, labels[:, None]
+    )
+    refused(ValueError, r"labels must be -1, 0 or 1, got \[0, 2\]", score, labels * 2)
+    refused(
+        TypeError, "labels must be numbers, 0 good and 1 anomalous, got a list", score, ["a"] * 6
+    )
+    refused(ValueError, r"score must have shape \(N,\)", maps, labels)
+    refused(ValueError, r"anomaly_map must have shape \(6, h", score, labels, maps=maps[:3])
+    refused(
+        ValueError,
+        r"masks must have shape \(6, h.*got shape \(12, 10\)",
+        score,
+        labels,
+        masks=masks[0],
+    )
+    refused(
+        ValueError,
+        r"have the size of the split's images, \(6, 10\), got \(12, 10\)",
+        *(score, labels),
+        maps=maps,
+        masks=masks[:, :6],
+    )
+    refused(
+        ValueError,
+        "masks of good images, got some in 3, first number 0",
+        score,
+        labels,
+        masks=~masks,
+    )
+    refused(TypeError, "masks must be numbers", score, labels, masks=["a.png"] * 6)
+    refused(ValueError, "no maps= beside a Prediction", prediction, labels, maps=maps)
+    refused(ValueError, "no masks= beside a Split", score, split, masks=masks)
+    refused(
+        TypeError, "a Prediction, then the Split of its images, got a FakeSplit", split, prediction
+    )
+    refused(TypeError, "the Split of the predicted images after the Prediction", score, None)

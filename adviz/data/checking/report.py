@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDTH = 80  # columns of a terminal
 MAX_FILES = 3  # of a finding that are printed; all of them are in `files`
@@ -95,6 +99,24 @@ class Check:
     def of(self, kind: str) -> list[Finding]:
         """Return the findings of one kind."""
         return [finding for finding in self.findings if finding.kind == kind]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with a row for every finding; its files are one text, a line each.
+
+        Examples
+        --------
+        >>> list(data.check(category.test.root).to_frame())
+        ['category', 'kind', 'serious', 'message', 'files']
+        """
+        import pandas as pd
+
+        rows = [
+            (finding.category, finding.kind, finding.serious, finding.message, finding.files)
+            for finding in self.findings
+        ]
+        frame = pd.DataFrame(rows, columns=["category", "kind", "serious", "message", "files"])
+        frame["files"] = frame["files"].map("\n".join)
+        return frame
 
     def __repr__(self) -> str:
         return f"{self.head()}\n{self.body()}"

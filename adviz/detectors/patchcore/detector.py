@@ -22,6 +22,8 @@ from adviz.detectors.presets import AtMost
 from adviz.prediction import Neighbors, Prediction
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from adviz.features import Features
 
 JL = "johnson-lindenstrauss"
@@ -536,6 +538,18 @@ class PatchCore(Detector):
             fit += candidates * entries * projected
         searched = 1.0 if self.index == "ivfpq" else entries
         return float(fit), float(n_test * patches * (embedding + searched * channels))
+
+    def graph(self, grids: Mapping[str, tuple[int, int]], image_size: tuple[int, int]) -> nn.Module:
+        """Return `predict` as a torch module; see `Detector.graph`."""
+        self._check_graph(grids)
+        if self.index != "flat":
+            raise ValueError(
+                f'expected a PatchCore with index="flat" to export, got {self.index!r}: its search '
+                "is faiss' own; fit one that searches exactly"
+            )
+        from adviz.detectors.patchcore.graph import PatchCoreGraph
+
+        return PatchCoreGraph(self, grids, image_size)
 
     def _state(self) -> dict[str, Any]:
         return saved_state.state_of(self)

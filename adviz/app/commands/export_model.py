@@ -1,0 +1,90 @@
+"""`adviz export-model`: a saved detector and its network as one ONNX file, which needs no adviz."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adviz.app.commands.errors import Failed, UsageError
+
+if TYPE_CHECKING:
+    from adviz.data import Split
+    from adviz.detectors import Detector
+    from adviz.evaluation import Threshold
+    from adviz.features import Backbone
+
+SUMMARY = "write a PatchCore or PaDiM and its network to one ONNX file, for a camera's computer"
+NEEDS: dict[str, str] = {}  # not of the extra `lab`: `main` names its own
+SUFFIX = ".onnx"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    file_help = "what `adviz learn` wrote, or a detector's save"
+    parser.add_argument("file", type=Path, metavar="FILE", help=file_help)
+    to_help = "the file to write; default: FILE's name with .onnx, here"
+    parser.add_argument("--to", type=Path, metavar="FILE", help=to_help)
+    images_help = "folder of photographs to compare on; default: those that came with FILE, else "
+    images_help += "made-up ones"
+    parser.add_argument("--images", type=Path, metavar="FOLDER", help=images_help)
+    threshold_help = "a saved threshold, for the file's metadata; default: the one in FILE, if any"
+    parser.add_argument("--threshold", type=Path, metavar="FILE", help=threshold_help)
+    weights_help = "the network's weights, where they are not published ones"
+    parser.add_argument("--weights", type=Path, metavar="FILE", help=weights_help)
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the file, and say how far it is from what adviz computes."""
+    from adviz import data
+    from adviz.app.onnx_export import export_model, require_installed
+    from adviz.evaluation import Threshold
+
+    target = options.to or Path(options.file.with_suffix(SUFFIX).name)
+    try:
+        require_installed()
+        detector, backbone, images, threshold = _loaded(options.file, options.weights)
+        if options.images is not None:
+            images = data.unlabelled(options.images)
+        if options.threshold is not None:
+            threshold = Threshold.load(options.threshold)
+        exported = export_model(
+            detector, target, backbone=backbone, images=images, threshold=threshold
+        )
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        raise UsageError(str(error)) from error
+    except RuntimeError as error:
+        raise Failed(str(error)) from error
+    print(f"adviz: wrote {target}, {exported.size / 1e6:.1f} MB")
+    print(
+        f"On {exported.n_images} images its scores were within {exported.score_difference:.1g} of "
+        f"adviz's, its maps within {exported.map_difference:.1g} (relative)."
+    )
+    height, width = exported.image_size
+    print(f'Input "images": (N, {height}, {width}, 3) uint8, RGB, prepared by {detector.geometry_}')
+    print('Outputs: "score" (N,), "anomaly_map" (N, H, W)')
+    if threshold is not None:
+        print(f"Anomalous from score {threshold.value:.5g} on.")
+
+
+def _loaded(
+    file: Path, weights: Path | None
+) -> tuple[Detector, Backbone, Split | None, Threshold | None]:
+    """Return a detector, its network, and what else is in its file."""
+    from adviz._support import check_file, kind_of
+    from adviz.app import learned as parts
+    from adviz.app.load import load
+    from adviz.app.onnx_export import backbone_of
+    from adviz.detectors import Detector
+
+    check_file(file, "adviz detector")
+    if kind_of(file) == parts.KIND:
+        learned = parts.Learned.load(file)
+        return learned.detector, learned.backbone, learned.pictures, learned.threshold
+    detector = load(file)
+    if not isinstance(detector, Detector):
+        raise ValueError(
+            f"expected what `adviz learn` wrote, or a detector, in {file}, got a "
+            f"{type(detector).__name__}"
+        )
+    return detector, backbone_of(detector, weights), None, None
