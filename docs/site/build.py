@@ -40,11 +40,9 @@ PLOTLY = "application/vnd.plotly.v1+json"
 PICTURES = "image/jpeg", "image/png"
 PROCESSES = 2  # notebooks that run at a time
 
-# Links of a page or notebook -> where their targets lie in the site; others are left without a link
-PAGE_LINKS = {"../notebooks/": "tutorials/", "../data/README.md": "data.md"}
-NOTEBOOK_LINKS = {"../docs/": "../", "../data/README.md": "../data.md"}
-LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((\.\./[^)#]*|notebooks/[^)]*)(#[^)]*)?\)")
+LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 ANCHOR = re.compile(r"(\]\((?:[\w./]*\.ipynb)?#)([^)]*)\)")  # in a notebook
+ROOT_PAGES = "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"
 
 # The first page: notebook and last line of the cell whose explorer it shows -> its question
 GALLERY = {
@@ -178,27 +176,38 @@ def run_notebook(path: Path, environment: dict[str, str]) -> None:
 # Pages
 
 
+def site_paths() -> dict[Path, Path]:
+    """Return what becomes a page, or a picture in one -> where it lies in the site's sources."""
+    paths = {path: Path(path.name) for path in (ROOT / "docs").glob("*.md")}
+    paths |= {path: Path(path.name) for path in (HERE / "pages").glob("*.md")}
+    paths |= {path: Path("images", path.name) for path in (ROOT / "docs" / "images").iterdir()}
+    paths |= {path: Path("tutorials", path.name) for path in notebooks()}
+    paths |= {ROOT / name: Path(name.lower()) for name in ROOT_PAGES}
+    return paths | {ROOT / "data" / "README.md": Path("data.md")}
+
+
 def lay_out_pages() -> None:
-    """Copy the pages of ``docs/``, and those that only the site has."""
+    """Copy the pages and their pictures."""
     shutil.copytree(ROOT / "docs" / "images", SOURCE / "images")
-    pages = {path.name: path for path in sorted((ROOT / "docs").glob("*.md"))}
-    pages |= {path.name: path for path in sorted((HERE / "pages").glob("*.md"))}
-    pages |= {"data.md": ROOT / "data" / "README.md"}
-    for name, path in pages.items():
-        text = moved_links(path.read_text(encoding="utf-8"), PAGE_LINKS)
-        text = text.replace("```mermaid", "```text")
-        (SOURCE / name).write_text(text, encoding="utf-8")
+    for path, place in site_paths().items():
+        if path.suffix == ".md":
+            text = moved_links(path.read_text(encoding="utf-8"), path)
+            text = text.replace("```mermaid", "```text")
+            (SOURCE / place).write_text(text, encoding="utf-8")
 
 
-def moved_links(text: str, moved: dict[str, str]) -> str:
-    """Return Markdown whose links out of its folder lead into the site, or are words."""
+def moved_links(text: str, source: Path) -> str:
+    """Return Markdown whose links lead to where their targets lie in the site, or are words."""
+    places = site_paths()
+    here = places[source].parent
 
     def replace(match: re.Match[str]) -> str:
         words, target, anchor = match[1], match[2], match[3] or ""
-        for start, new in moved.items():
-            if target.startswith(start):
-                return f"[{words}]({new}{target.removeprefix(start)}{anchor})"
-        return words
+        file = (source.parent / target).resolve()
+        if file in places:
+            return f"[{words}]({os.path.relpath(places[file], here)}{anchor})"
+        # Pages that are made here link to each other
+        return match[0] if source.parent == HERE / "pages" else words
 
     return LINK.sub(replace, text)
 
@@ -209,7 +218,7 @@ def lay_out_notebook(path: Path) -> None:
     code: list[str] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = moved_links(cell.source, NOTEBOOK_LINKS)
+            cell.source = moved_links(cell.source, path)
             cell.source = ANCHOR.sub(lambda match: f"{match[1]}{slug(match[2])})", cell.source)
         elif cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]

@@ -79,8 +79,8 @@ def export(
     k: neighbours that are stored of each patch; None = all where an explorer shows them; 0 =
         nothing but maps.
     half: whether distances are stored as 16-bit floats (three digits).
-    quality: of JPEG pictures, 1 to 95; None = 90, as in notebooks. With 70 they take less than half the room: colours are
-        stored at half the resolution.
+    quality: of JPEG pictures, 1 to 95; None = 90, as in notebooks. With 70 they take less than
+        half the room: colours are stored at half the resolution.
     photos: whether the original files' pixels are stored, for a deeper zoom.
     most: megabytes; a file that is estimated to be larger is not written.
 
