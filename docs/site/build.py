@@ -59,6 +59,16 @@ GALLERY = {
     ("12_tables_patchcore", "view"): "What is behind a number of a table?",
     ("15_your_own_data", "reason"): "Why this photograph?",
 }
+# Explorers that stay pictures, since one like them is near: the site is to be small
+PICTURES_ALONE = {
+    ("02_spade_retrieval", "window_view"),
+    ("07_padim_and_position", "other"),
+    ("09_compare", "bottle_view"),
+    ("10_why_published_numbers_differ", "protocols"),
+    ("11_tables_spade", "view"),
+    ("13_tables_reverse_distillation", "view"),
+    ("16_odd_photographs", "view"),
+}
 PLACE_OF_GALLERY = "<!-- gallery -->"
 
 PAPERS = {"spade": "SPADE", "patchcore": "PatchCore", "rd": "Reverse distillation"}
@@ -121,7 +131,7 @@ def export_explorers() -> None:
         code = code_of(path)
         for end in range(1, len(code) + 1):
             page = folder / page_name(code[:end])
-            if page.exists():
+            if page.exists() and (path.stem, last_line(code[end - 1])) not in PICTURES_ALONE:
                 shutil.copy(page, target)
 
 
@@ -152,6 +162,11 @@ def code_of(path: Path) -> list[str]:
     """Return the code cells of a notebook."""
     cells = nbformat.read(path, as_version=4).cells
     return [cell.source for cell in cells if cell.cell_type == "code"]
+
+
+def last_line(cell: str) -> str:
+    """Return what a cell shows."""
+    return cell.strip().splitlines()[-1]
 
 
 def shows_explorers(path: Path) -> bool:
@@ -271,7 +286,7 @@ def card(stem: str, last: str, question: str) -> str:
         if cell.cell_type != "code":
             continue
         code.append(cell.source)
-        shown = cell.source.strip().splitlines()[-1:] == [last]
+        shown = last_line(cell.source) == last
         pictures = [
             one.data["image/jpeg"] for one in cell.outputs if "image/jpeg" in one.get("data", {})
         ]
@@ -374,8 +389,7 @@ def run_sphinx(target: Path) -> None:
     command += ["--quiet", "-d", str(WORK / "doctrees"), str(SOURCE), str(target)]
     if subprocess.run(command).returncode:
         sys.exit("Sphinx warned of what stands above")
-    for name in (".buildinfo", "objects.inv.txt"):
-        (target / name).unlink(missing_ok=True)
+    shutil.rmtree(target.parent / "jupyter_execute", ignore_errors=True)  # outputs, a second time
 
 
 def write_versions(folder: Path) -> None:

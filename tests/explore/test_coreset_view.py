@@ -90,6 +90,15 @@ def test_the_sampler_keeps_the_size_and_changes_the_numbers(view, found, categor
         view.sampler = "best"
 
 
+def test_half_the_precision_keeps_a_thousandth_of_the_largest_distance(view):
+    key = "distances/plate/random/24"
+    exact, coarse = view.source.part(key)["distance"], view.source.part(key, half=True)["distance"]
+    assert coarse.dtype == exact.dtype == np.uint16
+    assert np.abs(coarse.astype(int) - exact).max() <= 65535 / 1000 / 2
+    assert len(np.unique(coarse)) > 1
+    np.testing.assert_array_equal(view.source.part(key)["distance"], exact)  # not changed
+
+
 def test_distances_and_what_stands_for_each_row_are_parts(view, found):
     trace = found.traces["random"]
     part = view.part("distances/plate/random/24")

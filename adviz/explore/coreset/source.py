@@ -30,6 +30,9 @@ KINDS = {
 QUICK = {"train", "test", "order", "tested"}
 
 
+COARSE = 64  # steps of a distance that are one in a file of half the precision: 1024 are left
+
+
 class BankSource(Parts):
     """The memory banks of categories, and what samplers keep of them.
 
@@ -170,13 +173,18 @@ class BankSource(Parts):
             distances/C/S/n: distance (M) uint16, of 65535 steps up to most (1) float64; nearest
                 (M), place in the order of choice
             tested/C/S/n/i: distance (h * w) float32; row (h * w) int32, -1 = none; grid (2) uint16
-        k, half: mean nothing here.
+        k: means nothing here.
+        half: whether distances are known to a thousandth of the largest, which files store in less.
 
         Raises
         ------
         KeyError: no such part.
         """
-        return super().part(key)
+        part = super().part(key)
+        if half and names_of(key)[0] == "distances":
+            steps: Any = part["distance"]
+            return {**part, "distance": steps // COARSE * COARSE + COARSE // 2}
+        return part
 
     def _make(self, key: str) -> Part:
         kind, *names = names_of(key)
