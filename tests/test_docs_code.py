@@ -3,11 +3,15 @@ they say.
 """
 
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from adviz import data
+from adviz.app.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
@@ -117,3 +121,31 @@ def test_a_block_is_left_out_only_with_a_reason(read):
     run(f"<!-- not run: needs a data set -->\n{wrong}{right}", "page_right", read)
     with pytest.raises(ZeroDivisionError):
         run(f"<!-- not run: -->\n{wrong}", "page_wrong", read)
+
+
+def readme_commands():
+    """Return the commands of the README's blocks, without what is said of them."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    return [line.partition("#")[0].split() for line in lines if re.match(r"(make|adviz) ", line)]
+
+
+def test_what_the_readme_tells_make_to_do_are_targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    told = [words[1] for words in readme_commands() if words[0] == "make"]
+    assert told
+    assert all(f"\n{target}:" in makefile for target in told)
+
+
+def test_the_readmes_commands_do_what_they_say(read, capsys):
+    good = Path("my_part", "good")
+    good.mkdir(parents=True)
+    category = data.demo("hex_nut")
+    for number in range(24):
+        shutil.copy(category.train.paths[number], good / f"{number:02}.png")
+    shutil.copy(category.test.paths[0], "photo.jpg")
+    commands = [words[1:] for words in readme_commands() if words[0] == "adviz"]
+    assert [words[0] for words in commands] == ["check", "learn", "judge", "new"]
+    for words in commands:
+        assert main(words) == 0, (words, capsys.readouterr())
+    written = {file.name for file in Path().rglob("*") if file.is_file()}
+    assert {"my_part.adviz", "my_part.ipynb", "photo.jpg.html", "photo.jpg.map.png"} <= written

@@ -14,23 +14,26 @@ import argparse
 import base64
 import hashlib
 import html
+import io
 import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from links import broken_links
+from sphinx.cmd.build import main as sphinx
 from startup import page_name
 
 import adviz
+from adviz.app import cli
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -121,8 +124,12 @@ def export_explorers() -> None:
     environment = kernel_environment()
     folder = Path(environment["ADVIZ_SITE_EXPLORERS"])
     todo = [path for path in notebooks() if shows_explorers(path) and not was_run(path, folder)]
-    with ThreadPoolExecutor(PROCESSES) as pool:
-        list(pool.map(lambda path: run_notebook(path, environment), todo))
+    os.environ.update(environment)
+    os.environ["ADVIZ_PROGRESS"] = "0"
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        ran = dict(zip(todo, pool.map(runs, todo), strict=True))
+    if failed := [path.name for path in todo if not ran[path]]:
+        sys.exit(f"{', '.join(failed)} failed")
     if errors := [error.read_text(encoding="utf-8") for error in folder.glob("*.error")]:
         sys.exit(f"an explorer could not be written:\n{errors[0]}")
     target = SOURCE / "static" / "explorers"
@@ -179,13 +186,10 @@ def was_run(path: Path, folder: Path) -> bool:
     return (folder / page_name(code_of(path))).with_suffix(".done").exists()
 
 
-def run_notebook(path: Path, environment: dict[str, str]) -> None:
+def runs(path: Path) -> bool:
     """Run a notebook, whose kernel writes a page for each explorer that it shows."""
-    command = [sys.executable, "-m", "adviz", "run", str(path)]
-    variables = {**os.environ, **environment, "ADVIZ_PROGRESS": "0"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{path.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+    with redirect_stdout(io.StringIO()):
+        return cli.main(["run", str(path)]) == 0
 
 
 # Pages
@@ -385,9 +389,8 @@ def lay_out_tables() -> None:
 def run_sphinx(target: Path) -> None:
     """Build the pages; a warning is an error."""
     shutil.rmtree(target, ignore_errors=True)
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "--fail-on-warning", "--keep-going"]
-    command += ["--quiet", "-d", str(WORK / "doctrees"), str(SOURCE), str(target)]
-    if subprocess.run(command).returncode:
+    options = ["-b", "html", "--fail-on-warning", "--keep-going", "--quiet"]
+    if sphinx([*options, "-d", str(WORK / "doctrees"), str(SOURCE), str(target)]):
         sys.exit("Sphinx warned of what stands above")
     shutil.rmtree(target.parent / "jupyter_execute", ignore_errors=True)  # outputs, a second time
 
