@@ -23,11 +23,13 @@ PAGES = (
     "docs/own-backbone.md",
     "docs/own-photographs.md",
     "docs/papers-tables.md",
+    "docs/pro.md",
     "docs/report.md",
     "docs/solutions.md",
     "docs/thresholds.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",
+    "docs/what-a-score-is.md",
 )
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REGISTRATION = re.compile(r"from \.\w+ import (\w+) as \1\n")
