@@ -70,6 +70,7 @@ PICTURES_ALONE = {
     ("10_why_published_numbers_differ", "protocols"),
     ("11_tables_spade", "view"),
     ("13_tables_reverse_distillation", "view"),
+    ("14_few_shot", "view"),
     ("16_odd_photographs", "view"),
 }
 PLACE_OF_GALLERY = "<!-- gallery -->"
@@ -377,7 +378,8 @@ def lay_out_tables() -> None:
     folder.mkdir()
     book = adviz.tables.Book(adviz.tables.available_setting(root="none"), folder / "results")
     for name in book.names:
-        title = f"{PAPERS[name.paper]}, Table {name.table}"
+        table_name = "its text" if name.table == "text" else f"Table {name.table}"
+        title = f"{PAPERS[name.paper]}, {table_name}"
         table = book.table(name.paper, name.table)._repr_html_()
         text = f'# {title}\n\n<div class="adviz-table">\n{table}\n</div>\n'
         (folder / f"{name.paper}-{name.table}.md").write_text(text, encoding="utf-8")
