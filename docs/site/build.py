@@ -25,6 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -332,19 +333,39 @@ def lay_out_reference() -> None:
 
 def reference_groups() -> Iterator[tuple[str, tuple[str, list[str]]]]:
     """Return page -> its title and its names; every public name is on one of them."""
-    names = "data", "metrics", "plots", "explore", "sweep", "tables"
-    modules = {name: getattr(adviz, name) for name in names}
-    functions = {name: getattr(adviz, name) for name in ("maps", "coreset", "archive")}
-    own = [name for name in adviz.__all__ if name not in modules and name not in functions]
+    modules = [
+        "data",
+        "explore",
+        "metrics",
+        "plots",
+        "sweep",
+        "tables",
+        "maps",
+        "coreset",
+        "archive",
+    ]
+    own = [name for name in adviz.__all__ if name not in modules]
     detectors = [name for name in own if name in dir(adviz.detectors)]
     others = [name for name in own if name not in detectors]
     yield "detectors", ("Detectors", [f"adviz.{name}" for name in detectors])
     yield "core", ("Features, predictions, thresholds, files", [f"adviz.{one}" for one in others])
-    for name, module in modules.items():
-        public = [one for one in module.__all__ if not isinstance(getattr(module, one), dict)]
-        yield name, (f"adviz.{name}", [f"adviz.{name}.{one}" for one in public])
-    for name, module in functions.items():
-        yield name, (f"adviz.{name}", [module.__name__])
+    for name in modules:
+        yield name, (f"adviz.{name}", list(names_in(f"adviz.{name}")))
+
+
+def names_in(module_name: str) -> Iterator[str]:
+    """Return the whole names of what a public module offers, and of what its modules do."""
+    module = named(module_name)
+    offered = getattr(module, "__all__", None) or [
+        name
+        for name, value in vars(module).items()
+        if name[0] != "_" and getattr(value, "__module__", "") == module.__name__
+    ]
+    for name in offered:
+        if isinstance(getattr(module, name), ModuleType):
+            yield from names_in(f"{module_name}.{name}")
+        else:
+            yield f"{module_name}.{name}"
 
 
 def directive(name: str) -> str:
@@ -354,10 +375,11 @@ def directive(name: str) -> str:
         kind, options = "autoclass", ["   :members:", "   :inherited-members: object"]
     elif callable(value):
         kind, options = "autofunction", []
-    elif hasattr(value, "__file__"):
-        kind, options = "automodule", ["   :members:"]
     else:
-        kind, options = "autodata", []
+        kind, options = (
+            "py:data",
+            ["", f"   {type(value).__name__}: ``{', '.join(map(str, value))}``"],
+        )
     return "\n".join(["```{eval-rst}", f".. {kind}:: {name}", *options, "```"])
 
 

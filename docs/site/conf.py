@@ -48,6 +48,7 @@ html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # it would fetch pages, which a file from disk may not
 html_theme_options = {
     "logo": {"text": f"adviz {version}"},
     "navbar_end": ["theme-switcher"],

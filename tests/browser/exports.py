@@ -1,7 +1,10 @@
 """Explorers of `explorer_data` and the files that they were exported to, made once in a process."""
 
+import base64
 import functools
+import re
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from checks import EXPLORERS
 
 from adviz import Features, PaDiM, data, explore
 
+CODE = re.compile(r'(<script type="text/plain" id="[^"]+">)([^<]+)')  # of a page's explorers
 LINKED = ["results", "thresholds", "compare"]
 GATE = {"SPADE": 0.25}  # seconds of an image in the second stage
 
@@ -73,3 +77,19 @@ def file_with_photographs():
     )
     found = PaDiM(layers=("layer",)).fit(old).predict(new)
     return explore.results(category, found).export(Path(folder().name) / "photos.html", photos=True)
+
+
+def with_changed_code(file, text, changed, target):
+    """Write a page whose code has another text in place of one that it has; return its path."""
+    found = []
+
+    def replace(match):
+        code = zlib.decompress(base64.b64decode(match[2])).decode()
+        found.append(text in code)
+        stored = zlib.compress(code.replace(text, changed).encode())
+        return match[1] + base64.b64encode(stored).decode()
+
+    page = CODE.sub(replace, file.read_text(encoding="utf-8"))
+    assert any(found), f"no {text!r} in the code of {file}"
+    target.write_text(page, encoding="utf-8")
+    return target

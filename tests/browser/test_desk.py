@@ -8,6 +8,7 @@ import driving
 import explorer_data
 import pytest
 from driving import Driven, Exported, Live
+from exports import with_changed_code
 from lab_server import write_notebook
 from pages import axe, opened_file
 from playwright.sync_api import Error as PageError
@@ -324,10 +325,7 @@ MUTANTS = [
 
 @pytest.mark.parametrize(("text", "broken", "check"), MUTANTS, ids=lambda one: str(one)[:20])
 def test_what_is_broken_is_noticed(chromium, file, tmp_path, monkeypatch, text, broken, check):
-    source = file.read_text(encoding="utf-8")
-    assert text in source
-    mutant = tmp_path / "mutant.html"
-    mutant.write_text(source.replace(text, broken), encoding="utf-8")
+    mutant = with_changed_code(file, text, broken, tmp_path / "mutant.html")
     monkeypatch.setattr(driving, "PATIENCE", 1.5)
     with opened_file(chromium, mutant) as opened:
         opened.browser.set_default_timeout(1500)

@@ -16,6 +16,7 @@ from exports import (
     file_of_linked,
     file_of_some,
     file_with_photographs,
+    with_changed_code,
 )
 from pages import axe, opened_file
 from playwright.sync_api import Error as PageError
@@ -83,11 +84,8 @@ MUTANTS = [
 
 @pytest.mark.parametrize(("text", "check"), MUTANTS, ids=[check.__name__ for _, check in MUTANTS])
 def test_a_handler_that_is_missing_is_noticed(chromium, tmp_path, monkeypatch, text, check):
-    page = file_of("results").read_text(encoding="utf-8")
-    assert text in page
     broken = text.replace(".addEventListener(", '.addEventListener("no" + ', 1)
-    file = tmp_path / "mutant.html"
-    file.write_text(page.replace(text, broken), encoding="utf-8")
+    file = with_changed_code(file_of("results"), text, broken, tmp_path / "mutant.html")
     monkeypatch.setattr(driving, "PATIENCE", 1.5)
     with opened_file(chromium, file) as opened:
         opened.browser.set_default_timeout(1500)

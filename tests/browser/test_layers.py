@@ -10,6 +10,7 @@ import explorer_data
 import numpy as np
 import pytest
 from driving import Driven, Exported, Live
+from exports import with_changed_code
 from lab_server import write_notebook
 from pages import axe, opened_file
 from playwright.sync_api import expect
@@ -231,11 +232,8 @@ def test_it_fits_into_a_narrow_window(chromium, width):
 
 
 def test_a_handler_that_is_missing_is_noticed(chromium, tmp_path):
-    text = file()[0].read_text(encoding="utf-8")
-    handler = 'control.addEventListener("input", '
-    assert handler in text
-    mutant = tmp_path / "mutant.html"
-    mutant.write_text(text.replace(handler, 'control.addEventListener("no", '), encoding="utf-8")
+    right, wrong = (f'control.addEventListener("{event}", ' for event in ("input", "no"))
+    mutant = with_changed_code(file()[0], right, wrong, tmp_path / "mutant.html")
     with opened_file(chromium, mutant) as page:
         driven = Driven(page.explorer(), Exported(page.browser))
         driven.complete()

@@ -92,11 +92,11 @@ def test_search_finds_a_method_and_a_table(chromium):
 
 def test_every_public_name_has_its_place_in_the_reference():
     text = "\n".join(file.read_text() for file in (SITE / "reference").glob("*.html"))
-    modules = {"data", "explore", "metrics", "plots", "sweep", "tables"}
-    names = [f"adviz.{name}" for name in adviz.__all__ if name not in modules]
-    for module in modules:
+    names = [f"adviz.{name}" for name in adviz.__all__]
+    for module in ("data", "explore", "metrics", "plots", "sweep", "tables"):
         names += [f"adviz.{module}.{name}" for name in getattr(adviz, module).__all__]
-    missing = [name for name in names if f'id="{name}"' not in text]
+    # Of a module what it offers has a place
+    missing = [name for name in names if not re.search(rf'id="{re.escape(name)}["\.]', text)]
     assert missing == []
 
 
