@@ -1,8 +1,8 @@
 """Puts the notebooks into the wheel, their pictures stored smaller than in the repository.
 
 The JPEG pictures of the explorers are most of what the notebooks weigh (8 of 13 MB). In the wheel
-they have the same size in pixels and a lower quality; texts, tables and charts are untouched, and
-the source distribution has the notebooks as they are.
+they have fewer pixels and a lower quality; texts, tables and charts are untouched, and the source
+distribution has the notebooks as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from PIL import Image
 
-QUALITY = 60  # of a JPEG; at full size hard to tell from the 90 of the repository
+QUALITY = 60  # of a JPEG; hard to tell from the 90 of the repository
+WIDTH = 1000  # pixels at most; the repository's have 1200
 PICTURE = "image/jpeg"
 
 
@@ -41,7 +42,7 @@ class NotebooksHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def with_smaller_pictures(notebook: str) -> str:
-    """Return a notebook's JSON with its JPEG pictures at the quality `QUALITY`."""
+    """Return a notebook's JSON with smaller JPEG pictures."""
     content = json.loads(notebook)
     for cell in content["cells"]:
         for output in cell.get("outputs", []):
@@ -52,8 +53,9 @@ def with_smaller_pictures(notebook: str) -> str:
 
 
 def _smaller(picture: str) -> str:
-    """Return a JPEG file in base64 at a lower quality, or as it is where that is smaller."""
+    """Return a JPEG file in base64 that is smaller, or as it is where none is."""
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        image.thumbnail((WIDTH, image.height), Image.Resampling.LANCZOS)
         file = io.BytesIO()
         image.save(file, "JPEG", quality=QUALITY, optimize=True, progressive=True)
     return min(base64.b64encode(file.getvalue()).decode(), picture, key=len)

@@ -115,6 +115,14 @@ def test_pictures_become_smaller_and_nothing_else_changes():
     assert after == json.loads(before)
 
 
+def test_wide_pictures_become_narrower():
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 1200, 3), dtype=np.uint8)
+    after = json.loads(build_hook.with_smaller_pictures(notebook_with(jpeg(pixels, 90))))
+    (output, _) = after["cells"][0]["outputs"]
+    picture = Image.open(io.BytesIO(base64.b64decode(output["data"]["image/jpeg"])))
+    assert picture.size == (1000, 50)
+
+
 def test_a_picture_that_would_grow_stays():
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     before = notebook_with(jpeg(pixels, 20))
