@@ -45,6 +45,7 @@ class Learned:
     detector: fitted on features of the network that `threshold` names.
     threshold: set on the photographs that were held out.
     learned_from, held_out: names of good photographs, as they lie in the folder.
+    held_out_scores: of those that were held out, which the threshold follows from.
     pictures: the photographs learned from as the network saw them, to show what a patch was
         compared with. They are JPEG once saved, and decide nothing.
     limits: (low, high) of the colours of maps, score units, the same for all photographs: the low
@@ -68,6 +69,7 @@ class Learned:
     threshold: Threshold
     learned_from: tuple[str, ...]
     held_out: tuple[str, ...]
+    held_out_scores: tuple[float, ...]
     pictures: Split
     limits: tuple[float, float]
     digest: str = ""
@@ -131,6 +133,7 @@ class Learned:
             "threshold": archive.parts(self.threshold),
             "learned_from": self.learned_from,
             "held_out": self.held_out,
+            "held_out_scores": self.held_out_scores,
             "limits": self.limits,
             "pictures": {
                 "bytes": np.frombuffer(b"".join(pictures), np.uint8),
@@ -232,6 +235,7 @@ def learn(
         threshold=threshold,
         learned_from=tuple(names[index] for index in learned_indices),
         held_out=tuple(names[index] for index in held_out_indices),
+        held_out_scores=tuple(map(float, prediction.score)),
         pictures=_pictures(good.subset(learned_indices)),
         limits=_limits(prediction.anomaly_map, prediction.valid),
     )
@@ -349,13 +353,18 @@ def _restored(content: dict[str, Any]) -> Learned:
     low, high = content["limits"]
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"expected rising limits of colours, got {low} and {high}")
+    held_out = tuple(str(name) for name in content["held_out"])
+    scores = tuple(float(score) for score in content["held_out_scores"])
+    if len(scores) != len(held_out) or not all(map(math.isfinite, scores)):
+        raise ValueError(f"expected a score of each of {len(held_out)} photographs, got {scores}")
     arrays = _decoded(content["pictures"], len(names), geometry)
     return Learned(
         name=str(content["name"]),
         detector=detector,
         threshold=threshold,
         learned_from=tuple(names),
-        held_out=tuple(str(name) for name in content["held_out"]),
+        held_out=held_out,
+        held_out_scores=scores,
         pictures=_split_of(arrays, names, geometry, str(content["name"])),
         limits=(float(low), float(high)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,12 @@ def _score_of(threshold: Any, prediction: Prediction) -> float:
 
 
 def _alone(image: Any, geometry: Geometry | None) -> Split:
-    """Return a split of one unlabelled image."""
+    """Return a split of one unlabelled image.
+
+    One file cannot tell how many bits its camera uses: as in `Backbone.extract`, all 16 are read.
+    """
+    if geometry is not None and geometry.bits is None:
+        geometry = replace(geometry, bits=16)
     unlabelled = [UNLABELLED]
     if isinstance(image, str | Path):
         path = Path(image).expanduser()

@@ -95,7 +95,8 @@ def main() -> None:
     folder = options.folder.resolve()
     shutil.rmtree(SOURCE, ignore_errors=True)
     shutil.copytree(HERE / "static", SOURCE / "static")
-    shutil.copy(HERE / "conf.py", SOURCE)
+    for name in ("conf.py", "scorer.js"):
+        shutil.copy(HERE / name, SOURCE)
     shutil.copy(files("plotly") / "package_data" / "plotly.min.js", SOURCE / "static")
     export_explorers()
     lay_out_pages()
@@ -240,6 +241,7 @@ def lay_out_notebook(path: Path) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = moved_links(cell.source, path)
+            cell.source = cell.source.replace("[docs/solutions.md]", "[the solutions]")
             cell.source = ANCHOR.sub(lambda match: f"{match[1]}{slug(match[2])})", cell.source)
         elif cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
@@ -403,7 +405,7 @@ def lay_out_tables() -> None:
         table_name = "its text" if name.table == "text" else f"Table {name.table}"
         title = f"{PAPERS[name.paper]}, {table_name}"
         table = book.table(name.paper, name.table)._repr_html_()
-        text = f'# {title}\n\n<div class="adviz-table">\n{table}\n</div>\n'
+        text = f'# {title}: {name.title}\n\n<div class="adviz-table">\n{table}\n</div>\n'
         (folder / f"{name.paper}-{name.table}.md").write_text(text, encoding="utf-8")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -48,6 +49,7 @@ html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sourcelink = False
+html_search_scorer = "scorer.js"  # pages before names
 html_show_search_summary = False  # it would fetch pages, which a file from disk may not
 html_theme_options = {
     "logo": {"text": f"adviz {version}"},
@@ -90,6 +92,8 @@ def in_markup_of_sphinx(
     """Write a docstring's items on two lines, as numpydoc has them, and link public names."""
     section = ""
     is_example = False
+    if hasattr(obj, "get_params"):  # attributes of a detector are its options
+        lines[:] = ["Parameters" if line == "Attributes" else line for line in lines]
     result: list[str] = []
     for number, line in enumerate(lines):
         following = lines[number + 1] if number + 1 < len(lines) else ""
@@ -99,13 +103,14 @@ def in_markup_of_sphinx(
             section = "Notes"
             result += [section, "-----"]
         is_example = line.lstrip().startswith(">>>") or (is_example and bool(line.strip()))
+        item = ITEM.match(line) if section in SECTIONS else None
+        name_of_item, line = (item[1], item[2]) if item else ("", line)
         if not is_example:
             line = "".join(
                 part if part.startswith("``") else linked(MARKUP.sub(r"\\\g<0>", part))
                 for part in LITERAL.split(line)
             )
-        item = ITEM.match(line) if section in SECTIONS else None
-        result += [item[1], f"    {item[2]}"] if item else [line]
+        result += [name_of_item, f"    {line}"] if item else [line]
     lines[:] = result
 
 
@@ -126,6 +131,17 @@ def linked(text: str) -> str:
     return NAME.sub(replace, text)
 
 
+def short_signature(
+    app: Any, what: str, name: str, obj: Any, options: Any, signature: str | None, returned: Any
+) -> tuple[str, None] | None:
+    """Return the options of a detector with their defaults."""
+    if not (what == "class" and hasattr(obj, "get_params")):
+        return None
+    whole = inspect.signature(obj)
+    plain = [one.replace(annotation=one.empty) for one in whole.parameters.values()]
+    return str(whole.replace(parameters=plain, return_annotation=whole.empty)), None
+
+
 def is_skipped(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
     """Leave out what classes inherit from other libraries."""
     home = getattr(obj, "__module__", None) or "adviz"
@@ -143,4 +159,5 @@ def setup(app: Any) -> None:
     """Register them."""
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
     app.connect("autodoc-skip-member", is_skipped)
+    app.connect("autodoc-process-signature", short_signature)
     app.connect("autodoc-process-docstring", in_markup_of_sphinx, priority=400)  # before napoleon

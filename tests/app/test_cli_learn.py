@@ -211,7 +211,7 @@ def test_learn_without_bad_photographs_has_nothing_to_try(tmp_path, here, capsys
     assert cli.main(["learn", str(folder), "--detector", "PaDiM"]) == 0
     out, _ = told(capsys)
     assert "PaDiM on efficientnet_lite0" in out
-    assert "tried on nothing: the folder has no bad photographs, nor other good ones" in out
+    assert "not tried: there are no photographs in bad/" in out
 
 
 def test_what_learn_refuses_is_one_line_and_writes_nothing(photographs, tmp_path, here, capsys):
@@ -303,6 +303,17 @@ def test_a_photograph_that_cannot_be_read_does_not_stop_the_others(
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert first.keys() == {"photograph", "error"}
     assert not second["anomalous"]
+
+
+def test_the_verdict_does_not_depend_on_what_is_written(photographs, saved, here, capsys):
+    grey = np.asarray(Image.open(photographs / "bad" / "nut 00.png").convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 16).save("deep.png")  # 12 of 16 bits
+    scores = []
+    for write in ("nothing", "maps", "pages"):
+        with pytest.warns(UserWarning, match="values that fit into 12"):
+            assert cli.main(["judge", "deep.png", "--json", "--write", write]) == 0
+        scores.append(json.loads(capsys.readouterr().out)["score"])
+    assert len(set(scores)) == 1
 
 
 def test_the_verdict_is_the_exit_status_where_that_is_asked_for(photographs, saved, here):

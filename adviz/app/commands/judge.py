@@ -125,7 +125,7 @@ def _loaded(file: Path, digest: str | None) -> Learned:
     try:
         learned = Learned.load(file, digest=digest)
         _ = learned.backbone
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
         raise UsageError(f"{error} (--with names the file that `adviz learn` wrote)") from error
     return learned
 

@@ -109,6 +109,7 @@ def _what_was_done(learned: Learned, asked_rate: float | None) -> str:
         f"threshold {threshold.value:.5g}, set on those {n_held_out} (rule {threshold.rule}): a "
         "photograph is called anomalous when its score is at least this. Of further good "
         f"photographs like these at most {100 * (threshold.rate or 0):.2g} % are, on average",
+        _most_unusual(learned),
     ]
     if asked_rate is None and (threshold.rate or 0) > RATE:
         needed = EVERY * math.ceil(1 / RATE - 1)
@@ -117,6 +118,17 @@ def _what_was_done(learned: Learned, asked_rate: float | None) -> str:
             f"(have {n_learned + n_held_out})"
         )
     return "\n".join(map(_indented, lines))
+
+
+def _most_unusual(learned: Learned) -> str:
+    """Return which photographs the threshold rests on, and what to do with them."""
+    scores = dict(zip(learned.held_out, learned.held_out_scores, strict=True))
+    first, second = sorted(scores, key=lambda name: -scores[name])[:2]
+    return (
+        f"  the most unusual of them: {first} ({scores[first]:.5g}), then {second} "
+        f"({scores[second]:.5g}). Look at the first: if it is not a good one, move it out; if it "
+        "is a rare kind of good one, add more like it; then learn again"
+    )
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -131,7 +143,10 @@ def _tried(folder: Path, learned: Learned) -> str:
 
     split = photographs_to_try(folder, learned)
     if not len(split):
-        return "  tried on nothing: the folder has no bad photographs, nor other good ones"
+        return _indented(
+            "not tried: there are no photographs in bad/, so how many bad ones this misses is "
+            "unknown. Put a few there and learn again"
+        )
     features = learned.backbone.extract(split)
     anomalous = learned.threshold.is_anomalous(learned.detector.predict(features))
     is_bad = split.labels == 1

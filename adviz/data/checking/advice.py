@@ -445,11 +445,14 @@ def _unsorted(surveyed: Survey) -> Advice | None:
 
 
 def _shell_pattern(files: list[Path], says: Callable[[str], bool]) -> str | None:
-    """Return the pattern, "OK*", of names that begin with such a word; None if none does."""
+    """Return the pattern, "OK?*", of names that begin with such a word; None if none does.
+
+    It leaves out the folder that has the word alone as its name.
+    """
     words = Counter(word for word in map(_first_word, files) if word and says(word))
     if not words:
         return None
-    return f"{quoted(words.most_common(1)[0][0])}*"
+    return f"{quoted(words.most_common(1)[0][0])}?*"
 
 
 def _first_word(file: Path) -> str:

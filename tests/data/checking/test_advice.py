@@ -59,10 +59,18 @@ def test_a_flat_folder_is_to_be_sorted_or_read_without_labels(tmp_path):
 def test_names_that_say_which_is_which_are_used(tmp_path):
     trees.put(tmp_path / "a", *(f"OK_{number}.png" for number in range(6)), "NG_1.png", "NG_2.png")
     check = advised(tmp_path / "a")
-    assert {"mv OK* good", "mv NG* bad"} <= {*typed(check)}
+    assert {"mv OK?* good", "mv NG?* bad"} <= {*typed(check)}
     follow(check, tmp_path)
     category = data.folder(tmp_path / "a")
     assert (len(category.train), category.test.labels.tolist()) == (5, [0, 1, 1])
+
+
+def test_names_that_begin_as_the_folders_are_called_are_moved_without_an_error(tmp_path):
+    files = [*(f"good_{number}.png" for number in range(6)), "bad_1.png", "bad_2.png"]
+    trees.put(tmp_path / "a", *files)
+    follow(advised(tmp_path / "a"), tmp_path)
+    assert sorted(file.name for file in (tmp_path / "a" / "good").iterdir()) == files[:6]
+    assert sorted(file.name for file in (tmp_path / "a" / "bad").iterdir()) == files[6:]
 
 
 def test_folders_in_other_languages_are_to_be_renamed(tmp_path):
