@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import latex2mathml.converter
@@ -49,7 +50,7 @@ html_css_files = ["site.css"]
 html_js_files = ["site.js"]
 html_copy_source = False
 html_show_sourcelink = False
-html_search_scorer = "scorer.js"  # pages before names
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))  # pages before names
 html_show_search_summary = False  # it would fetch pages, which a file from disk may not
 html_theme_options = {
     "logo": {"text": f"adviz {version}"},
@@ -71,6 +72,9 @@ SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Yields")
 ITEM = re.compile(r"^([*\w][\w*., ]*): (.*)$")
 NAME = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 LITERAL = re.compile(r"(``.+?``)")
+NAMES_ON_TWO_LINES = re.compile(r"^(\w[\w, ]*,)\n    (\w[\w, ]*: )", re.MULTILINE)
+HANGING = re.compile(r"^ {4}")  # of a paragraph's further lines
+OWN_TEXT = "own text"  # behind the items of a section
 MARKUP = re.compile(r"(?<=\w)_(?!\w)|[*|](?=\S)")  # what Sphinx would take for its own
 
 
@@ -91,26 +95,30 @@ def in_markup_of_sphinx(
 ) -> None:
     """Write a docstring's items on two lines, as numpydoc has them, and link public names."""
     section = ""
-    is_example = False
-    if hasattr(obj, "get_params"):  # attributes of a detector are its options
-        lines[:] = ["Parameters" if line == "Attributes" else line for line in lines]
+    is_example = is_list = False
     result: list[str] = []
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
+    joined = NAMES_ON_TWO_LINES.sub(r"\1 \2", "\n".join(lines)).split("\n")
+    for number, line in enumerate(joined):
+        following = joined[number + 1] if number + 1 < len(joined) else ""
         if following.startswith("---"):
             section = line.strip()
-        elif section in SECTIONS and starts_paragraph(lines, number):
-            section = "Notes"
-            result += [section, "-----"]
+        elif section in SECTIONS and starts_paragraph(joined, number):
+            section = OWN_TEXT
+            result += ["Notes", "-----"]
         is_example = line.lstrip().startswith(">>>") or (is_example and bool(line.strip()))
         item = ITEM.match(line) if section in SECTIONS else None
-        name_of_item, line = (item[1], item[2]) if item else ("", line)
+        name_of_item, text = (item[1], item[2]) if item else ("", line)
+        if line.strip() and not line.startswith(" "):
+            is_list = line.startswith("* ")
+        if section == OWN_TEXT and not is_list:
+            text = HANGING.sub("", text)
         if not is_example:
-            line = "".join(
-                part if part.startswith("``") else linked(MARKUP.sub(r"\\\g<0>", part))
-                for part in LITERAL.split(line)
+            text = "".join(
+                part if part.startswith("``") else in_words(part) for part in LITERAL.split(text)
             )
-        result += [name_of_item, f"    {line}"] if item else [line]
+        result += [name_of_item, f"    {text}"] if item else [text]
+    if hasattr(obj, "get_params"):  # attributes of a detector are its options
+        result = ["Parameters" if line == "Attributes" else line for line in result]
     lines[:] = result
 
 
@@ -121,14 +129,15 @@ def starts_paragraph(lines: list[str], number: int) -> bool:
     return is_own and number > 0 and not lines[number - 1].strip()
 
 
-def linked(text: str) -> str:
-    """Return text in which names in backticks are links, where they are public, or code."""
-
-    def replace(match: re.Match[str]) -> str:
-        whole = PUBLIC.get(match[1])
-        return f":py:obj:`{match[1]} <{whole}>`" if whole else f"``{match[1]}``"
-
-    return NAME.sub(replace, text)
+def in_words(text: str) -> str:
+    """Return text whose names in backticks are links or code, and which has no other markup."""
+    parts = NAME.split(text)  # text, name, text, ...
+    parts[::2] = [MARKUP.sub(r"\\\g<0>", part) for part in parts[::2]]
+    parts[1::2] = [
+        f":py:obj:`{part} <{PUBLIC[part]}>`" if part in PUBLIC else f"``{part}``"
+        for part in parts[1::2]
+    ]
+    return "".join(parts)
 
 
 def short_signature(
