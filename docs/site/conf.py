@@ -59,7 +59,7 @@ html_theme_options = {
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
     "footer_start": ["copyright"],
     "footer_end": [],
-    "show_prev_next": False,
+    "show_prev_next": True,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 6,
     "pygments_light_style": "default",

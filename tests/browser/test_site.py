@@ -25,6 +25,7 @@ PAGES = {
     "tables/patchcore-1": "PatchCore, Table 1",
     "glossary": "Glossary",
 }
+PATIENCE = 20_000  # milliseconds; a loaded machine draws late
 # Tutorials whose first explorer is clicked in
 CLICKED = ["01_quickstart", "02_spade_retrieval", "09_compare"]
 
@@ -55,6 +56,12 @@ def test_on_a_narrow_window_pages_are_not_scrolled_sideways(chromium):
             assert page.wider() <= 0, name
 
 
+def spare_height(element, frame):
+    """Return by how many pixels a frame is higher than what it shows."""
+    shown = frame.evaluate("document.querySelector('main').getBoundingClientRect().height")
+    return element.bounding_box()["height"] - shown
+
+
 @pytest.mark.parametrize("name", CLICKED)
 def test_an_explorer_in_a_tutorial_answers_clicks(chromium, name):
     with page_of(chromium, f"tutorials/{name}") as page:
@@ -62,14 +69,12 @@ def test_an_explorer_in_a_tutorial_answers_clicks(chromium, name):
         element.scroll_into_view_if_needed()
         frame = element.element_handle().content_frame()
         explorer = frame.locator(".av-explorer").first
-        expect(explorer).to_have_attribute("data-drawn", re.compile(r"\d+"))
+        expect(explorer).to_have_attribute("data-drawn", re.compile(r"\d+"), timeout=PATIENCE)
         driven = Driven(explorer, Exported(frame))
         before = driven.state("image")
         driven.press("]")
         driven.until(lambda: driven.state("image") != before, "another image")
-        # The frame is as high as what it shows
-        height = frame.evaluate("document.querySelector('main').getBoundingClientRect().height")
-        assert element.bounding_box()["height"] == pytest.approx(height, abs=2)
+        driven.until(lambda: abs(spare_height(element, frame)) <= 2, "as high as what it shows")
         assert page.problems == []
 
 
@@ -77,7 +82,7 @@ def test_a_chart_tells_its_values(chromium):
     with page_of(chromium, "tutorials/12_tables_patchcore") as page:
         chart = page.browser.locator(".adviz-chart").first
         chart.scroll_into_view_if_needed()
-        expect(chart.locator(".main-svg").first).to_be_visible()
+        expect(chart.locator(".main-svg").first).to_be_visible(timeout=PATIENCE)
         assert page.problems == []
 
 
@@ -86,7 +91,8 @@ def test_search_finds_a_method_and_a_table(chromium):
         with opened_file(chromium, SITE / "index.html", quiet=False) as page:
             page.browser.goto(f"{(SITE / 'search.html').as_uri()}?q={words.replace(' ', '+')}")
             results = page.browser.locator("#search-results li a")
-            expect(results.filter(has_text=re.compile(found, re.IGNORECASE)).first).to_be_visible()
+            hit = results.filter(has_text=re.compile(found, re.IGNORECASE)).first
+            expect(hit).to_be_visible(timeout=PATIENCE)
             assert page.problems == []
 
 
