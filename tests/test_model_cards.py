@@ -30,9 +30,7 @@ def test_the_table_says_what_the_network_is(name):
     parameters = sum(tensor.numel() for tensor in backbone._model.parameters())
     shapes = backbone.extract([path_of_an_image()])
     assert column(name) == {
-        f"package on the index, version {version(package)}": (
-            f"[{package}](https://pypi.org/project/{package}/)"
-        ),
+        f"package on the index, version {version(package)}": package,
         "file": path.name,
         "bytes": f"{len(content):,}",
         "SHA-256 begins": hashlib.sha256(content).hexdigest()[:16],

