@@ -132,7 +132,9 @@ def export_explorers() -> None:
     with ProcessPoolExecutor(PROCESSES) as pool:
         ran = dict(zip(todo, pool.map(runs, todo), strict=True))
     if failed := [path.name for path in todo if not ran[path]]:
-        sys.exit(f"{', '.join(failed)} failed")
+        # Notebook 05 needs data that not every machine has
+        message = f"{', '.join(failed)} failed: explorers of it stay pictures"
+        sys.exit(message) if os.environ.get("CI") == "true" else print(message)
     if errors := [error.read_text(encoding="utf-8") for error in folder.glob("*.error")]:
         sys.exit(f"an explorer could not be written:\n{errors[0]}")
     target = SOURCE / "static" / "explorers"

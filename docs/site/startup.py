@@ -47,7 +47,7 @@ def write_page(shown: Any, path: Path) -> None:
 
 
 def spread_images(displayed: int, count: int, fitting: int) -> list[int]:
-    """Return indices of images: that on display, and others of all kinds of defects."""
+    """Return indices of images: that on display, and others from all of the gallery."""
     others = {round(i * (count - 1) / max(1, fitting - 2)) for i in range(fitting - 1)}
     return sorted({displayed, *others})
 
