@@ -36,7 +36,6 @@ SLOW = (
     "test_explorers_live.py",
     "test_exported.py",
     "test_notebooks.py",
-    "test_distillation.py",
     "test_running.py",
     "test_tables.py",
 )

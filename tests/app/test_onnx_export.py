@@ -239,6 +239,7 @@ def test_built_in_images_have_our_scores(name, tmp_path):
 # ---- The command
 
 
+@pytest.mark.soak  # the exporter takes seconds for a whole network
 def test_the_command_writes_the_file_of_a_saved_detector(split, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     backbone = Backbone("efficientnet_lite0", layers=(8,), weights="random")

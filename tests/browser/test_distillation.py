@@ -8,6 +8,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+# nbval runs the notebook, test_training.py and test_layers.py try its explorers live
+pytestmark = pytest.mark.soak
+
 
 @pytest.fixture(scope="module")
 def notebook(shared_page):

@@ -762,6 +762,7 @@ def test_bad_options_are_refused(options, message):
 # ---- the published size
 
 
+@pytest.mark.soak
 def test_wide_resnet50_at_256_pixels_in_one_step():
     """Shapes, count, loss, step and maps at full size, from features that are rectified as the
     teacher's are.

@@ -14,11 +14,21 @@ MODULES = {path.stem for path in ROOM.glob("*.py") if path.stem != "__init__"}
 # What an explorer shows by another
 ON_A_DESK = {"compare", "pro", "results", "retrieval", "thresholds", "coreset", "layers"}
 BUILT_ON = {"why": {"retrieval"}, "desk": ON_A_DESK, "story": ON_A_DESK | {"desk"}}
+# A child for each explorer, so that torch and numpy are imported once
 SCRIPT = """
-import sys
-import adviz.explore.{name}
-loaded = {{module.split(".")[2] for module in sys.modules if module.startswith("adviz.explore.")}}
-print(type(adviz.explore.{name}).__name__, *sorted(loaded))
+import os, sys
+import matplotlib.figure, numpy, sklearn.metrics, torch
+from adviz import data
+
+for name in sys.argv[1:]:
+    if os.fork():
+        assert os.wait()[1] == 0
+        continue
+    __import__("adviz.explore." + name)
+    loaded = {one.split(".")[2] for one in sys.modules if one.startswith("adviz.explore.")}
+    kind = type(getattr(sys.modules["adviz.explore"], name)).__name__
+    print(name, kind, *sorted(loaded), flush=True)
+    os._exit(0)
 """
 
 
@@ -29,18 +39,25 @@ def test_every_explorer_has_a_folder_or_a_module():
     assert {"desk", "results", "series", "story", "training", "why"} == MODULES
 
 
-@pytest.mark.parametrize("name", sorted(FOLDERS | MODULES))
-def test_importing_an_explorer_loads_no_other_and_its_function_stays(name):
+@pytest.fixture(scope="module")
+def imported():
+    """Return explorer -> what its name is bound to after its import, and what was loaded."""
     result = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(name=name)],
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, *sorted(FOLDERS | MODULES)],
         capture_output=True,
         text=True,
         check=True,
     )
-    kind, *loaded = result.stdout.split()
+    lines = [line.split() for line in result.stdout.splitlines()]
+    return {name: (kind, set(loaded)) for name, kind, *loaded in lines}
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS | MODULES))
+def test_importing_an_explorer_loads_no_other_and_its_function_stays(name, imported):
+    kind, loaded = imported[name]
     assert kind == "function"
     assert name in loaded
-    assert set(loaded) <= {name, "kit"} | BUILT_ON.get(name, set())
+    assert loaded <= {name, "kit"} | BUILT_ON.get(name, set())
 
 
 def test_an_import_from_another_room_loads_no_explorer():
