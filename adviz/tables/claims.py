@@ -52,6 +52,9 @@ LABELS = {**METRIC_LABELS, COVERING: "covering radius"}
 # Decimals; 1 for the other metrics
 DIGITS = {"time_s": 3, "memory_mb": 0, "misclassified": 0, "full_recall": 0, COVERING: 2}
 ROUNDING = 1e-9  # of a margin
+# Seconds of two runs are compared as if each were known to this factor: other work on a machine
+# changes them, and so does the network's part, which is the same in all methods
+SECONDS_KNOWN_TO = 2**0.5
 Interval = tuple[float, float]
 
 
@@ -66,6 +69,8 @@ class Inequality:
     margin: in the metric's unit; ours, for "about as good" and the like.
     text_value, text_place, note: a number that the paper states in its text alone, the section,
         and how it is stated there.
+    elsewhere: the variant that says the same as `left` on other data than the paper's; "" = the
+        same one.
     """
 
     left: ValueKey
@@ -75,6 +80,13 @@ class Inequality:
     text_value: float = NAN
     text_place: str = ""
     note: str = ""
+    elsewhere: str = ""
+
+    def on_other_data(self) -> Inequality:
+        """Return the inequality that says the same on other data than the paper's."""
+        if not self.elsewhere:
+            return self
+        return dataclasses.replace(self, left=self.left._replace(variant=self.elsewhere))
 
     def check(
         self, values: Mapping[ValueKey, float], interval: Interval | None = None
@@ -169,6 +181,13 @@ class Claim:
     inequalities: tuple[Inequality, ...]
     needs: str = "all"
 
+    def on(self, setting: Setting) -> Claim:
+        """Return the claim that says the same on the data of a setting."""
+        if setting.uses_paper_data:
+            return self
+        there = tuple(inequality.on_other_data() for inequality in self.inequalities)
+        return dataclasses.replace(self, inequalities=there)
+
     @property
     def keys(self) -> list[ValueKey]:
         """The keys of all its values, each once."""
@@ -237,6 +256,7 @@ def _inequality(record: Mapping[str, str]) -> Inequality:
         text_value=float(record["text_value"] or "nan"),
         text_place=record["text_place"],
         note=record["note"],
+        elsewhere=record["elsewhere"],
     )
 
 
@@ -326,7 +346,7 @@ def plan_claims(
         raise ValueError(f"expected some of the claims {known}, got {unknown}")
     setting = setting or Setting()
     claims = {key: stated[key] for key in chosen}
-    planned = {key: _table(key, claim, setting, pro) for key, claim in claims.items()}
+    planned = {key: _table(key, claim.on(setting), setting, pro) for key, claim in claims.items()}
     return Claims(setting, claims, planned)
 
 
@@ -351,13 +371,11 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
     }
     if any(value_key.metric == COVERING for value_key in claim.keys):
         our_values |= _covering_values()
-    # What a setting leaves out, such as some numbers of shots, is no part of the claim there
-    left_out = {filled.cell.value_key for filled in cells if _is_left_out(filled)}
+    ours = claim.on(table.setting)
     filled_by_key = {filled.cell.value_key: filled for filled in cells}
     on_ours = [
         inequality.check(our_values, _interval(inequality, filled_by_key, table))
-        for inequality in claim.inequalities
-        if not {inequality.left, inequality.right} & left_out
+        for inequality in _telling(ours, filled_by_key)
     ]
     printed_value = values_by_key(claim.paper)
     on_printed = [inequality.check(printed_value) for inequality in claim.inequalities]
@@ -366,7 +384,7 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
         used |= {result.experiment: result for result in filled.results}
     missing = len(set(table.experiments) - set(used))
     our_texts = [
-        _inequality_text(claim, on_ours),
+        _inequality_text(ours, on_ours),
         _why_unknown(cells, our_values, missing, on_ours),
     ]
     return Verdict(
@@ -382,16 +400,42 @@ def _verdict(key: str, claim: Claim, table: Table, results: list[ExperimentResul
     )
 
 
+def _telling(claim: Claim, filled: Mapping[ValueKey, FilledCell]) -> list[Inequality]:
+    """Return the inequalities of a claim that its results can say something of, each once.
+
+    What a setting leaves out, such as some numbers of shots, is no part of the claim there; nor is
+    a comparison of results with themselves, where one network stands for two.
+    """
+    telling: dict[object, Inequality] = {}
+    for inequality in claim.inequalities:
+        keys = (inequality.left, inequality.right)
+        sides = [filled[key] for key in keys if key is not None and key in filled]
+        if any(map(_is_left_out, sides)):
+            continue
+        compared = tuple(side.cell.experiments for side in sides)
+        if len(compared) < 2 or not all(compared):
+            telling[keys] = inequality
+        elif compared[0] != compared[1]:
+            telling.setdefault((inequality.left.metric, compared), inequality)
+    return list(telling.values())
+
+
 def _interval(
     inequality: Inequality, filled: Mapping[ValueKey, FilledCell], table: Table
 ) -> Interval | None:
-    """Return the interval of left minus right; None where results have no values by image."""
+    """Return the interval of left minus right; None where results have no values by image.
+
+    Of seconds it is what `SECONDS_KNOWN_TO` leaves open.
+    """
     left = filled.get(inequality.left)
     right: FilledCell | float | None = inequality.text_value
     if inequality.right is not None:
         right = filled.get(inequality.right)
     if left is None or right is None:
         return None
+    if inequality.left.metric == "time_s" and isinstance(right, FilledCell):
+        factor = SECONDS_KNOWN_TO
+        return left.ours / factor - right.ours * factor, left.ours * factor - right.ours / factor
     if isinstance(right, FilledCell) and not right.cell.experiments:
         right = right.cell.printed  # a method that is not ours, on the paper's data
     return interval(left, right, table.stored_metric(inequality.left.metric))
@@ -639,15 +683,23 @@ class Checked:
         return f"{styled.to_html()}<p style='max-width:900px'>{html.escape(self._legend())}</p>"
 
     def _legend(self) -> str:
+        drawn = "test images" if len(self.setting.seeds) == 1 else "test images and seeds"
+        drawn = "test images" if len(self.setting.seeds) == 1 else "test images and seeds"
         text = (
             "Margins are ours. In brackets: the 95 % interval of the difference, left minus right, "
-            "over test images and seeds drawn with replacement. ✓ and ✗: the comparison before it "
-            "is right or wrong in all of the interval; ?: in part of it; =: equal, which says "
-            "nothing."
+            f"over {drawn} drawn with replacement. ✓ and ✗: the comparison before it is right or "
+            "wrong in all of the interval; ?: in part of it; =: equal, which says nothing."
         )
+        metrics = {key.metric for verdict in self.verdicts for key in verdict.claim.keys}
+        if "time_s" in metrics:
+            text += (
+                " Our seconds are compared as if other work on the machine may have made a factor "
+                "of 2 between them."
+            )
         if not self.setting.uses_paper_data:
             text += (
-                " The results are of other data than the paper's: what holds there need not here."
+                " The results are of other data than the paper's: what holds there need not here. "
+                "What would compare one network of ours with itself is left out."
             )
         return text
 

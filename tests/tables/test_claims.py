@@ -185,6 +185,23 @@ def test_shots_that_a_setting_leaves_out_are_left_out():
     assert "left out" in one("a fifth", level(PatchCore=0.9, PaDiM=0.8)).ours
 
 
+def test_a_fifth_of_fewer_images_is_another_number_of_shots():
+    there = dataclasses.replace(SMALL, shots=(10, 50))
+    verdict = one("a fifth", level(PatchCore=0.9, PaDiM=0.8), there)
+    assert {result.experiment.shots for result in verdict.results} == {None, 10}
+    assert "shots=10 90.0 ≥ PaDiM 80.0" in verdict.ours
+    assert "shots=50" in verdict.paper
+    assert "shots=50" in one("a fifth", level(PatchCore=0.9, PaDiM=0.8), tables.Setting()).ours
+
+
+def test_a_network_is_not_compared_with_itself():
+    verdict = one("backbones", lambda _: {"image_auroc": 0.9})
+    assert verdict.verdict == "holds"
+    # resnet101 is wide_resnet50's network here, and wide_resnet101 is resnet50's
+    assert re.findall(r"backbone=(\w+) 90.0 ≈", verdict.ours) == ["resnet50", "resnext101"]
+    assert verdict.paper.count("≈") == 4
+
+
 def test_other_methods_count_as_printed_on_the_papers_data_alone():
     papers = one("sixteen shots", lambda _: {"image_auroc": 0.9}, setting=tables.Setting())
     assert (papers.verdict, "DifferNet" in papers.ours) == ("holds", True)
@@ -227,9 +244,15 @@ def test_times_and_megabytes():
             [made_row(e, seconds=seconds[e.detector.coreset]) for e in plan.experiments]
         )["faster"]
 
-    assert checked({1.0: 0.3, 0.1: 0.2, 0.01: 0.1}).verdict == "holds"
-    assert checked({1.0: 0.3, 0.1: 0.1, 0.01: 0.2}).verdict == "does not hold"
-    assert checked({1.0: 0.3, 0.1: 0.1, 0.01: 0.1}).verdict == "cannot be said"
+    assert checked({1.0: 0.9, 0.1: 0.4, 0.01: 0.1}).verdict == "holds"
+    assert checked({1.0: 0.9, 0.1: 0.1, 0.01: 0.3}).verdict == "does not hold"
+    assert checked({1.0: 0.9, 0.1: 0.1, 0.01: 0.1}).verdict == "cannot be said"
+    # Other work on the machine can double what is measured
+    close = checked({1.0: 0.9, 0.1: 0.2, 0.01: 0.11})
+    assert close.verdict == "cannot be said"
+    assert "(-0.205 to +0.014) ?" in close.ours
+    assert "factor of 2" in repr(tables.plan_claims("patchcore", SMALL, keys=["faster"]).check([]))
+    assert "factor of 2" not in repr(tables.plan_claims("spade", SMALL).check([]))
 
 
 @pytest.mark.parametrize(
