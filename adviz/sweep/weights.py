@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adviz.features import EMBEDDED, REMEDIES, new_timm_name
+from adviz.features import EMBEDDED, new_timm_name
 
 TIMEOUT = 5.0  # seconds
 FILES = ("model.safetensors", "pytorch_model.bin")  # what timm asks its hub for
@@ -34,8 +34,5 @@ def weights_missing(name: str) -> str:
     try:
         get_hf_file_metadata(hf_hub_url(config.hf_hub_id, FILES[0]), timeout=TIMEOUT)
     except Exception as error:  # http and socket errors share no base class
-        reason = type(error).__name__
-        return (
-            f"the weights of {name!r} are not here and cannot be downloaded ({reason}). {REMEDIES}"
-        )
+        return f"not here, and cannot be downloaded ({type(error).__name__})"
     return ""

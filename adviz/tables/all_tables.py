@@ -163,16 +163,17 @@ class Book:
                 experiments += self._plan(name).experiments
         return list(dict.fromkeys(experiments))
 
-    def estimate(self, what: Work) -> Estimate:
+    def estimate(self, what: Work, *, workers: int = 1) -> Estimate:
         """Return what experiments will take here, without doing any; see `sweep.estimate`.
 
         Parameters
         ----------
         what: as for `run`.
+        workers: of a cluster that is not there yet; with a client, its own are counted.
         """
         wanted = _experiments(what)
         missing = [experiment for experiment in wanted if self._shipped(experiment) is None]
-        expected = estimate(missing, self.folder, **self._run_options)
+        expected = estimate(missing, self.folder, workers=workers, **self._run_options)
         n_shipped = len(wanted) - len(missing)
         expected.experiments += n_shipped
         expected.done += n_shipped

@@ -104,7 +104,8 @@ def differences(
     Parameters
     ----------
     before, after: results of two methods, compared in the categories and seeds that both have. A
-        method that does not depend on a seed is compared with every seed of the other.
+        single result of a category, as of a method that does not depend on a seed, is compared with
+        every seed of the other; the legend names seeds that differ.
     names: of the two, for the title; None = those of their detectors.
     draws: test sets drawn with replacement, for each category.
     seed: of the draws.
@@ -137,9 +138,14 @@ def differences(
         )
     rows: dict[str, dict[str, float]] = {}
     all_differences = []  # for each category (draws,), percentage points
+    other_seeds: dict[str, None] = {}
     for category in categories:
         # Seeds are averaged before the interval: it is about images, not about seeds
         pairs = _pairs(results_before[category], results_after[category])
+        for one, other in pairs:
+            if one.experiment.seed != other.experiment.seed:
+                text = f"{one.experiment.seed} and {other.experiment.seed}"
+                other_seeds[text] = None
         seeds = (seed, zlib.crc32(category.encode()))
         draws_of_pairs = [_bootstrap(first, second, draws, seeds) for first, second in pairs]
         category_differences = 100 * np.mean(draws_of_pairs, axis=0)  # (draws,)
@@ -155,13 +161,16 @@ def differences(
         float(np.mean([row["after"] for row in rows.values()])),
         np.mean(all_differences, axis=0),
     )
+    different = ""
+    if other_seeds:
+        different = f" Seeds that differ are compared: {', '.join(other_seeds)}."
     name_before, name_after = names or (before[0].experiment.title, after[0].experiment.title)
     return Summary(
         f"image AUROC: {name_after} against {name_before}",
         pd.DataFrame.from_dict(rows, orient="index"),
         f"difference in percentage points; low, high: 95 % interval of {draws} paired bootstrap "
         "draws of test images; better: fraction of the draws with a difference above 0, in %. An "
-        "interval with 0 in it may be chance.",
+        f"interval with 0 in it may be chance.{different}",
     )
 
 

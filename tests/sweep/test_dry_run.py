@@ -70,6 +70,18 @@ def test_the_free_space_is_told(tmp_path, monkeypatch):
     assert "Disk: 25 GB, 7 GB are free. Memory: 76 GB." in repr(plain)
 
 
+def test_several_workers_are_told():
+    one = sweep.Estimate(10, 0, 1, {"features": 3600.0, "fit": 7200.0}, [2 * 10**9, 3 * 10**11])
+    assert "about 3 hours on this machine, within a factor of 3 (features 1 hours" in repr(one)
+    assert "Disk: 302 GB, " in repr(one)
+    four = dataclasses.replace(one, workers=4)
+    assert (
+        "about 45 minutes by 4 workers as fast as this machine, within a factor of 3 (one after "
+        "another: features 1 hours, fit 2 hours)" in repr(four)
+    )
+    assert "of all 4 workers together." in repr(four)
+
+
 def test_features_that_find_no_room_are_counted_for_every_experiment(tmp_path, monkeypatch):
     detectors = [PatchCore(coreset=share) for share in (0.01, 0.02, 0.03, 0.04)]
     images = len(data.demo("bottle").train) + len(measuring.load(few()[0]).test)
@@ -100,11 +112,14 @@ def test_weights_that_cannot_be_had_are_named_with_remedies(tmp_path, monkeypatc
     monkeypatch.setattr(
         "timm.models._builder.load_pretrained", lambda *_, **__: pytest.fail("downloads")
     )
-    like = dataclasses.replace(LIKE, backbones=("resnet18.tv_in1k", "efficientnet_lite0"))
+    networks = ("resnet18.tv_in1k", "resnet34.tv_in1k", "efficientnet_lite0")
+    like = dataclasses.replace(LIKE, backbones=networks)
     found = sweep.estimate(grid("demo", ["bottle"], [PatchCore(coreset=0.02)], like=like), tmp_path)
-    (sentence,) = found.missing
-    assert sentence.startswith("Weights of resnet18.tv_in1k")
-    assert "cannot be downloaded (OSError). Three ways to get weights" in repr(found)
+    assert found.missing[0] == (
+        "Weights of resnet18.tv_in1k, resnet34.tv_in1k: not here, and cannot be downloaded (OSError)."
+    )
+    (remedies,) = found.missing[1:]  # once for all networks
+    assert remedies.startswith("Three ways to get weights: (1) run once with network access")
     assert found.hours > 0
     assert not found.unknown
     like = dataclasses.replace(like, weights="random")
