@@ -404,8 +404,8 @@ def _checked_rate(rate: float | None, n_good: int, n_held_out: int) -> float:
         raise ValueError(f"rate must be above 0 and below 1, got {rate:g}")
     if rate < lowest:
         raise ValueError(
-            f"expected at least {needed(rate)} good photographs for a rate of {rate:g}, every third "
-            f"of which is held out, got {n_good}: add some, or take a rate of "
+            f"expected at least {needed(rate)} good photographs for a rate of {rate:g}, every "
+            f"third of which is held out, got {n_good}: add some, or take a rate of "
             f"{math.ceil(1000 * lowest) / 1000:g} or more"
         )
     return rate
