@@ -215,7 +215,7 @@ def test_learn_says_what_it_did_and_what_comes_next(photographs, here, capsys):
     assert f"{found} of 9 bad ones are called anomalous" in out
     assert "other good ones" not in out  # all of them were used
     assert "next: adviz judge PHOTOGRAPH --with nut.adviz" in out
-    assert f"adviz new '{photographs}'" in out
+    assert "adviz new FOLDER" in out
     assert err == ""
 
 

@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> None:
     print(f"  digest {learned.digest}")
     print(
         f"next: adviz judge PHOTOGRAPH --with {data.quoted(target)}\n"
-        f"to look closer, and change it: adviz new {data.quoted(options.folder)}"
+        "to look closer, and change it: adviz new FOLDER"
     )
 
 
