@@ -5,7 +5,7 @@ import pytest
 from pages import opened_file
 from playwright.sync_api import expect
 
-from adviz import PatchCore
+from adviz import PaDiM, PatchCore
 from adviz.app import cli
 from adviz.app.learned import learn
 from sorted_nuts import copy_nuts
@@ -77,3 +77,16 @@ def test_nothing_stands_on_the_page_that_does_nothing(chromium, judged):
         explorer.locator("button.av-scale-reset").click()
         expect(explorer.locator(".av-scale-low")).to_have_text(f"{low:.2f}")
         expect(explorer.locator(".av-scale-high")).to_have_text(f"{high:.2f}")
+
+
+def test_the_menu_offers_a_chart_where_there_is_one(chromium, judged, tmp_path):
+    _, photograph, page = judged
+    padim = learn(photograph.parents[1], detector=PaDiM(dimension=20))  # it has no neighbours
+    padim.why(photograph).export(tmp_path / "padim.html")
+    for file, charts in ((page, 1), (tmp_path / "padim.html", 0)):
+        with opened_file(chromium, file) as opened:
+            explorer = opened.explorer()
+            explorer.locator("button.av-menu").click()
+            entries = explorer.locator("button.av-menu-item:visible")
+            expect(entries.filter(has_text="chart")).to_have_count(charts)
+            expect(entries.filter(has_text="numbers")).to_have_count(1)

@@ -200,6 +200,7 @@ def _write_map(
         limits={method: learned.limits},
         title=title,
     )
+    figure.axes[0].set_xlabel("")  # nobody asks for the ground truth of a photograph to be judged
     content = io.BytesIO()
     figure.savefig(content, format="png")
     replace_file(file, content.getvalue())
