@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="adviz", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"adviz {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, command in COMMANDS.items():
         command.add_arguments(
             commands.add_parser(name, help=command.SUMMARY, description=command.__doc__)
@@ -72,9 +72,14 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, 1 if something did not pass, 2 after a wrong request.
 
-    A command may return another status, which its help states.
+    Without a command it prints the help, and that is a wrong request: a script may have lost it. A
+    command may return another status, which its help states.
     """
-    options = build_parser().parse_args(arguments)
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return 2
     if options.command == "version":
         print(f"adviz {__version__}")
         return 0

@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 
 from adviz._support import archive
-from adviz.data import GOOD, UNLABELLED, Geometry, Split, folder
+from adviz.app.usual import Usual, usual
+from adviz.data import GOOD, UNLABELLED, Category, Geometry, Split, folder, image_size
 from adviz.detectors import Detector, contents, own_classes, restored
 from adviz.evaluation import Threshold, calibrate
 from adviz.prediction import Prediction
@@ -33,6 +34,10 @@ FEWEST = 12  # good photographs: 8 to learn from, 4 to set a threshold
 RATE = 0.05  # false positive rate, where there are photographs enough to promise it
 QUALITY = 90  # of the JPEG pictures of good photographs
 LARGEST_PICTURE = 2**26  # pixels of a picture, above which a file is not believed
+
+
+class TooFew(ValueError):
+    """There are fewer good photographs than it takes to learn a part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,7 @@ class Learned:
     limits: (low, high) of the colours of maps, score units, the same for all photographs: the low
         end is the median of the maps of the photographs that were held out, and the middle their
         highest value.
+    usual: what all of these photographs have in common.
     digest: of the file that it was saved to or loaded from; "" before.
 
     Examples
@@ -72,6 +78,7 @@ class Learned:
     held_out_scores: tuple[float, ...]
     pictures: Split
     limits: tuple[float, float]
+    usual: Usual
     digest: str = ""
 
     @cached_property
@@ -102,19 +109,52 @@ class Learned:
         """
         return self.detector.predict(self._features([photograph]))
 
+    def unlike(
+        self, photograph: str | Path | np.ndarray | Image.Image, prediction: Prediction
+    ) -> tuple[str, ...]:
+        """Return in what a photograph is unlike all that were learned from; none = it is like them.
+
+        Where it is unlike them the verdict may mean nothing: see `adviz.app.usual`.
+
+        Parameters
+        ----------
+        photograph: a file, a PIL image, or an array (h, w) or (h, w, 3) uint8.
+        prediction: what `predict` returned of it.
+
+        Raises
+        ------
+        ValueError: a file that is no image.  OSError: it cannot be read.
+
+        Examples
+        --------
+        >>> from adviz.app.learned import learn
+        >>> learned = learn(category.test.root)
+        >>> mesh = data.demo("mesh").test.paths[0]
+        >>> learned.unlike(mesh, learned.predict(mesh))
+        ('it is unusual everywhere, not in one place (its score is ... times the highest of a ...',)
+        """
+        geometry = self.detector.geometry_ or Geometry()
+        if isinstance(photograph, str | Path):
+            split = Split([photograph], [UNLABELLED], [None], [""], geometry=geometry)
+            width, height = image_size(photograph)
+        else:
+            split = Split.from_arrays([photograph], [UNLABELLED], geometry=geometry)
+            assert split.pixels is not None  # noqa: S101 (it is in memory)
+            height, width = split.pixels.shape[1:3]
+        return self.usual.differences((width, height), split.image(0), geometry, prediction)
+
     def why(self, photograph: str | Path | np.ndarray | Image.Image) -> RetrievalView:
         """Return the explorer of one photograph, see `adviz.explore.why`, in these colours."""
         from adviz import explore
 
-        view = explore.why(
+        return explore.why(
             photograph,
             self.detector,
             normal=self.pictures,
             backbone=_Uncached(self.backbone),
             thresholds=self.threshold,
+            limits=self.limits,
         )
-        view.limits = {f"{view.category}/{view.detector}": list(self.limits)}
-        return view
 
     def save(self, path: str | Path) -> Learned:
         """Write all of it to one file, atomically, and return it with the file's digest.
@@ -135,6 +175,7 @@ class Learned:
             "held_out": self.held_out,
             "held_out_scores": self.held_out_scores,
             "limits": self.limits,
+            "usual": archive.parts(self.usual),
             "pictures": {
                 "bytes": np.frombuffer(b"".join(pictures), np.uint8),
                 "lengths": np.array([len(picture) for picture in pictures], np.int64),
@@ -185,11 +226,8 @@ def learn(
 ) -> Learned:
     """Fit a detector and set its threshold on the good photographs of a folder.
 
-    The folder is one that `data.folder` reads. Of ``good/`` all photographs are used; where there
-    is ``train/good/``, those alone, and the test images stay untouched. Every third, in the order
-    of their names, is held out: the detector is fitted on the others, and the threshold set on
-    these. Photographs are resized to the rectangle that `data.folder` chooses, and nothing is cut
-    off. Images in ``bad/``, ``validation/`` and ``test/`` are not used.
+    The detector is fitted on the photographs that `photographs` has for training, and the threshold
+    set on those that it holds out. All others are not used.
 
     Parameters
     ----------
@@ -213,53 +251,105 @@ def learn(
     from adviz import PatchCore
     from adviz.features import Backbone
 
-    good = good_photographs(path)
-    held_out_indices = list(range(EVERY - 1, len(good), EVERY))
-    learned_indices = [index for index in range(len(good)) if index % EVERY != EVERY - 1]
-    chosen_rate = _checked_rate(rate, len(good), len(held_out_indices))
+    part = photographs(path)
+    assert part.validation is not None  # noqa: S101 (`photographs` holds some out)
+    train, held_out = part.train, part.validation
+    chosen_rate = _checked_rate(rate, len(train) + len(held_out), len(held_out))
 
     unfitted = detector or PatchCore()
-    features = Backbone(NETWORK, layers=list(unfitted.layers_read)).extract(good)
-    fitted = unfitted.fit(features.select(images=learned_indices))
-    held_out = good.subset(held_out_indices)
-    prediction = fitted.predict(features.select(images=held_out_indices))
+    backbone = Backbone(NETWORK, layers=list(unfitted.layers_read))
+    fitted = unfitted.fit(backbone.extract(train))
+    prediction = fitted.predict(backbone.extract(held_out))
     if prediction.anomaly_map is None:
         raise ValueError(f"expected a detector with anomaly maps, such as PatchCore, got {fitted}")
     threshold = calibrate(
         prediction, held_out, rule="false_positive_rate", rate=chosen_rate, held_out=True
     )
-    names = good.ids
     return Learned(
-        name=good.name,
+        name=part.name,
         detector=fitted,
         threshold=threshold,
-        learned_from=tuple(names[index] for index in learned_indices),
-        held_out=tuple(names[index] for index in held_out_indices),
+        learned_from=tuple(train.ids),
+        held_out=tuple(held_out.ids),
         held_out_scores=tuple(map(float, prediction.score)),
-        pictures=_pictures(good.subset(learned_indices)),
+        pictures=_pictures(train),
         limits=_limits(prediction.anomaly_map, prediction.valid),
+        usual=_usual(train, held_out, prediction),
     )
 
 
-def good_photographs(path: str | Path) -> Split:
-    """Return the good photographs of a folder that are learned from, by name, none cut off.
+def photographs(path: str | Path) -> Category:
+    """Return a folder's photographs as `adviz check`, `learn` and `new` divide and resize them.
+
+    The folder is one that `data.folder` reads. Every third good photograph, in the order of the
+    names, is held out to set a threshold; the others are learned from. Of ``good/`` these are all
+    photographs; where there is ``train/good/``, those alone. Photographs are resized to the
+    rectangle that `data.folder` chooses, and nothing is cut off.
+
+    `data.folder` keeps every fifth of ``good/`` for a test, and cuts off the edges of square
+    photographs, as the papers do. The difference has its reasons: what a threshold promises depends
+    on how many photographs it was set on (20 of 60 promise 5 % of false positives, 12 no less than
+    8 %), and a defect at an edge is one.
+
+    Returns
+    -------
+    `train` is what is learned from, `validation` what is held out, and `test` all other labelled
+    photographs. Where no good one is among these, those held out are in `test`, too, so that a
+    detector can be evaluated.
 
     Raises
     ------
-    ValueError: fewer than `FEWEST`, or what `data.folder` refuses.
+    TooFew: fewer than 12 good photographs.
+    ValueError: what `data.folder` refuses.
+    FileNotFoundError: no such folder, or none with good photographs.
+
+    Examples
+    --------
+    >>> from adviz.app.learned import photographs
+    >>> part = photographs(category.test.root)
+    >>> len(part.train), len(part.validation), len(part.test)
+    (43, 21, 46)
     """
     part = folder(path)
-    train = part.train
+    good = _good(part)
+    if len(good) < FEWEST:
+        raise TooFew(
+            f"expected at least {FEWEST} good photographs, 8 to learn from and 4 to set the "
+            f"threshold, got {len(good)} in {path}: add some"
+        )
+    is_held_out = np.arange(len(good)) % EVERY == EVERY - 1
+    held_out = good.subset(is_held_out)
+    others = _others(part, good)
+    if not (others.labels == GOOD).any():
+        others = _joined(others, held_out)
+    return Category(good.name, good.subset(~is_held_out), others, held_out)
+
+
+def least_rate(n_held_out: int) -> float:
+    """Return the lowest false positive rate that a threshold set on so many can promise."""
+    return 1 / (n_held_out + 1)
+
+
+def needed(rate: float) -> int:
+    """Return how many good photographs promise a false positive rate.
+
+    Examples
+    --------
+    >>> from adviz.app.learned import needed
+    >>> needed(0.05)
+    57
+    """
+    return EVERY * math.ceil(1 / rate - 1)
+
+
+def _good(part: Category) -> Split:
+    """Return the good photographs of a category that are learned from, by name, none cut off."""
+    train, test = part.train, part.test
     paths = list(train.paths)
-    good_test = part.test.subset(part.test.labels == GOOD)
+    good_test = test.subset(test.labels == GOOD)
     # Of photographs in one folder adviz itself set some aside for a test
     if {file.parent for file in good_test.paths} <= {file.parent for file in train.paths}:
         paths += good_test.paths
-    if len(paths) < FEWEST:
-        raise ValueError(
-            f"expected at least {FEWEST} good photographs, 8 to learn from and 4 to set the "
-            f"threshold, got {len(paths)} in {path}: add some"
-        )
     return Split(
         sorted(paths),
         [GOOD] * len(paths),
@@ -271,14 +361,33 @@ def good_photographs(path: str | Path) -> Split:
     )
 
 
+def _others(part: Category, good: Split) -> Split:
+    """Return the labelled test photographs that are not among the good ones to learn from."""
+    known = set(good.paths)
+    unused = np.array([path not in known for path in part.test.paths], bool)
+    chosen = part.test.subset(unused & (part.test.labels != UNLABELLED))
+    return chosen.with_geometry(good.geometry)
+
+
+def _joined(first: Split, second: Split) -> Split:
+    """Return the photographs of two splits of one folder."""
+    return Split(
+        [*first.paths, *second.paths],
+        [*first.labels, *second.labels],
+        [*first.masks, *second.masks],
+        [*first.defects, *second.defects],
+        geometry=first.geometry,
+        name=first.name,
+        root=first.root,
+    )
+
+
 def photographs_to_try(path: str | Path, learned: Learned) -> Split:
     """Return the labelled photographs of a folder that were neither learned from nor held out."""
-    test = folder(path).test
+    test = photographs(path).test
     used = {*learned.learned_from, *learned.held_out}
-    unused = [name not in used for name in test.ids]
-    chosen = np.array(unused, bool) & (test.labels != UNLABELLED)
-    geometry = learned.detector.geometry_
-    return test.subset(chosen).with_geometry(geometry or Geometry())
+    unused = np.array([name not in used for name in test.ids], bool)
+    return test.subset(unused).with_geometry(learned.detector.geometry_ or Geometry())
 
 
 def _uncut(geometry: Geometry) -> Geometry:
@@ -288,16 +397,15 @@ def _uncut(geometry: Geometry) -> Geometry:
 
 def _checked_rate(rate: float | None, n_good: int, n_held_out: int) -> float:
     """Return the false positive rate to allow, which so many photographs can promise."""
-    lowest = 1 / (n_held_out + 1)
+    lowest = least_rate(n_held_out)
     if rate is None:
         return max(RATE, lowest)
     if not 0 < rate < 1:
         raise ValueError(f"rate must be above 0 and below 1, got {rate:g}")
     if rate < lowest:
-        needed = EVERY * math.ceil(1 / rate - 1)
         raise ValueError(
-            f"expected at least {needed} good photographs for a rate of {rate:g}, every third of "
-            f"which is held out, got {n_good}: add some, or take a rate of "
+            f"expected at least {needed(rate)} good photographs for a rate of {rate:g}, every "
+            f"third of which is held out, got {n_good}: add some, or take a rate of "
             f"{math.ceil(1000 * lowest) / 1000:g} or more"
         )
     return rate
@@ -314,6 +422,13 @@ def _limits(maps: np.ndarray, valid: np.ndarray | None) -> tuple[float, float]:
     if highest == low:  # photographs that are all alike
         highest = low + 1.0
     return low, 2 * highest - low
+
+
+def _usual(train: Split, held_out: Split, prediction: Prediction) -> Usual:
+    """Return what all photographs have in common, by the files and the network's pictures."""
+    sizes = [image_size(path) for path in (*train.paths, *held_out.paths)]
+    images = (split.image(index) for split in (train, held_out) for index in range(len(split)))
+    return usual(sizes, images, train.geometry, prediction)
 
 
 def _pictures(split: Split) -> Split:
@@ -367,6 +482,7 @@ def _restored(content: dict[str, Any]) -> Learned:
         held_out_scores=scores,
         pictures=_split_of(arrays, names, geometry, str(content["name"])),
         limits=(float(low), float(high)),
+        usual=archive.typed(Usual, content["usual"]),
     )
 
 

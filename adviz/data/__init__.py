@@ -29,6 +29,7 @@ from adviz.data.split import Split
 # for other rooms
 from adviz.data.builtin import CATEGORIES as CATEGORIES
 from adviz.data.checking import Check as Check
+from adviz.data.checking.advice import quoted as quoted
 from adviz.data.geometry import checked_size as checked_size
 from adviz.data.geometry import height_and_width as height_and_width
 from adviz.data.geometry import letterbox_boxes as letterbox_boxes

@@ -211,8 +211,7 @@ def opened(path: str | Path) -> Iterator[ImageFile.ImageFile]:
         if unsuited:
             raise UnsupportedImage(path, *unsuited) from None
         raise ValueError(
-            f"expected a readable image, got {path} ({error}): replace the file, or remove it from "
-            "the data set"
+            f"expected a readable image, got {path} ({error}): replace the file, or leave it out"
         ) from error
 
 

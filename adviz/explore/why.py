@@ -25,6 +25,7 @@ def why(
     normal: Split | None = None,
     backbone: Any = None,
     thresholds: Any = None,
+    limits: tuple[float, float] | None = None,
 ) -> RetrievalView:
     """Show why detectors find one image unusual: which patches of it, compared with which.
 
@@ -41,6 +42,7 @@ def why(
         of several detectors by their names. Without it there is no verdict, and the colours of a
         map go from its lowest value to its highest, also where all of it is normal. With it they go
         from 0 to twice the threshold where the score is the map's maximum.
+    limits: (low, high) where the colours of all maps end instead, score units.
 
     Returns
     -------
@@ -49,7 +51,8 @@ def why(
     Raises
     ------
     ValueError: no detector, one that is not fitted, detectors of different backbones or geometries,
-        thresholds of other detectors, or fewer normal images than they were fitted on.
+        thresholds of other detectors, fewer normal images than they were fitted on, or limits that
+        do not rise.
     TypeError: something else than detectors.
     OSError: the file cannot be read.
 
@@ -59,6 +62,8 @@ def why(
     >>> bool(view.evidence.image[0] < len(category.train))
     True
     """
+    if limits is not None and not limits[0] < limits[1]:
+        raise ValueError(f"expected limits (low, high) that rise, got {limits}")
     named = _named(detectors)
     scores = _by_detector(thresholds, named)
     test = _alone(image, _geometry_of(named, normal))
@@ -73,11 +78,19 @@ def why(
     }
     view.thresholds = chosen
     facts = view.source.facts["categories"][category.name]["detectors"]
-    view.limits = {
-        key: [0.0, 2 * threshold]
-        for key, threshold in chosen.items()
-        if facts[key.removeprefix(f"{category.name}/")]["peak"] and threshold > 0
-    }
+    scales: dict[str, list[float]] = {}
+    for name in named:
+        threshold = chosen.get(f"{category.name}/{name}", 0.0)
+        if limits is not None:
+            scales[name] = [float(limit) for limit in limits]
+        elif facts[name]["peak"] and threshold > 0:
+            scales[name] = [0.0, 2 * threshold]
+    view.limits = {f"{category.name}/{name}": scale for name, scale in scales.items()}
+    # The scale of the page as well: it goes back there, and its bar holds all of it
+    for name, scale in scales.items():
+        if facts[name]["ends"] is not None:
+            view.source.set_scale(category.name, name, scale)
+    view.facts = view.source.facts
     return view
 
 

@@ -1,5 +1,6 @@
 """The command `adviz`, called as a user calls it."""
 
+import argparse
 import json
 import os
 import re
@@ -19,8 +20,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
+from adviz import data
 from adviz.app import cli
 from adviz.app.commands import lab, run
+from sorted_nuts import copy_nuts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -225,6 +228,49 @@ def test_checking_a_folder_needs_no_jupyter(tmp_path, monkeypatch):
     for module in ("jupyterlab", "nbclient", "nbconvert", "nbformat"):
         monkeypatch.setitem(sys.modules, module, None)
     assert cli.main(["check", str(tmp_path)]) == 1
+
+
+def test_check_says_what_it_takes_to_learn_from_a_folder(tmp_path, capsys):
+    def checked(folder):
+        assert cli.main(["check", str(folder)]) == 0
+        return " ".join(capsys.readouterr().out.split())
+
+    out = checked(copy_nuts(tmp_path / "some", n_good=20, n_bad=2))
+    assert f"adviz learn {tmp_path / 'some'} learns from 14 good photographs, and sets a" in out
+    assert "threshold on 6 others, every third of the 20" in out
+    assert "at most 14 % are called anomalous then, on average (5 % takes 57 good ones)" in out
+    assert "Photographs become 224x224 pixels, and nothing is cut off" in out
+    assert "data.folder keeps every fifth good one for a test and cuts off the edges" in out
+    assert f"adviz new {tmp_path / 'some'}" in out
+    many = checked(copy_nuts(tmp_path / "many", n_good=57, n_bad=1))
+    assert "at most 5 % are called anomalous then, on average. Photographs" in many
+    few = checked(copy_nuts(tmp_path / "few", n_good=11, n_bad=2))
+    assert "expected at least 12 good photographs" in few
+    assert "got 11" in few
+    # A tree has its own test images, which are left alone
+    tree = checked(data.demo("hex_nut").test.root)
+    assert "learns from 43 good photographs, and sets a threshold on 21 others" in tree
+    assert "data.folder cuts off the edges, as papers do; here a defect may be there" in tree
+    assert "every fifth" not in tree
+    # Of several categories none is meant
+    several = checked(data.demo("hex_nut").test.root.parent)
+    assert "adviz learn" not in several
+
+
+def test_without_a_command_the_help_is_printed(capsys):
+    assert cli.main([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    for name, command in cli.COMMANDS.items():
+        assert f"    {name}" in captured.err
+        assert command.SUMMARY.split()[0] in captured.err
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_argument_of_a_command_is_explained(name):
+    parser = argparse.ArgumentParser()
+    cli.COMMANDS[name].add_arguments(parser)
+    assert not [action.dest for action in parser._actions if not action.help]
 
 
 def test_unwritable_page_is_noticed_before_the_notebook_runs(shipped, tmp_path, capsys):

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 import adviz
 from adviz import Backbone, PatchCore, data
 from adviz.app import cli
+from adviz.app import learned as rules
 from adviz.app.commands import judge
 from adviz.app.learned import Learned, learn
 from sorted_nuts import copy_nuts
@@ -57,6 +60,26 @@ def test_every_third_good_photograph_is_held_out_and_only_the_others_are_fitted(
     features = Backbone("efficientnet_lite0", layers=(8, 16)).extract(paths, geometry=geometry)
     detector = PatchCore(coreset=0.05).fit(features)
     np.testing.assert_array_equal(detector.bank_, learned.detector.bank_)
+
+
+def test_where_no_good_photograph_is_left_those_held_out_are_tested_as_well(photographs, learned):
+    part = rules.photographs(photographs)
+    assert tuple(part.train.ids) == learned.learned_from
+    assert tuple(part.validation.ids) == learned.held_out
+    tested = [name for name in part.test.ids if not name.startswith("bad/")]
+    assert tuple(tested) == learned.held_out
+    assert (part.test.labels == 1).sum() == 9
+    assert {split.geometry for split in (part.train, part.validation, part.test)} == {
+        data.Geometry(224, crop=False)
+    }
+    tree = rules.photographs(data.demo("hex_nut").test.root)
+    assert tree.test.ids == data.demo("hex_nut").test.ids
+    assert len(tree.train) + len(tree.validation) == len(data.demo("hex_nut").train)
+
+
+def test_so_many_photographs_promise_a_rate_and_one_less_does_not():
+    assert rules.needed(0.05) == 57
+    assert rules.least_rate(57 // 3) <= 0.05 < rules.least_rate(56 // 3)
 
 
 def test_the_threshold_is_just_above_the_photographs_that_were_held_out(photographs, learned):
@@ -192,6 +215,7 @@ def test_learn_says_what_it_did_and_what_comes_next(photographs, here, capsys):
     assert f"{found} of 9 bad ones are called anomalous" in out
     assert "other good ones" not in out  # all of them were used
     assert "next: adviz judge PHOTOGRAPH --with nut.adviz" in out
+    assert "adviz new FOLDER" in out
     assert err == ""
 
 
@@ -289,20 +313,69 @@ def test_photographs_of_one_name_get_files_of_their_own(photographs, saved, here
     assert not list((here / "out").rglob("*.html"))
 
 
-def test_a_photograph_that_cannot_be_read_does_not_stop_the_others(
+def test_photographs_that_cannot_be_read_are_a_line_each_and_do_not_stop_the_others(
     photographs, saved, here, capsys
 ):
     (here / "broken.png").write_bytes(b"no image")
+    (here / "empty").mkdir()
     good = str(photographs / "good" / "nut 02.png")
-    assert cli.main(["judge", "broken.png", good, "--write", "nothing"]) == 1
+    given = ["nowhere.png", "broken.png", good, "empty", "--write", "nothing"]
+    assert cli.main(["judge", *given]) == 1
     out, err = told(capsys)
-    assert re.fullmatch("adviz: expected a readable image, got broken.png .*\n", err)
+    nowhere, broken, empty = err.splitlines()
+    assert nowhere == "adviz: expected a photograph or a folder, found nothing at nowhere.png"
+    assert re.fullmatch(
+        "adviz: expected a readable image, got broken.png .*: replace the file, or leave it out",
+        broken,
+    )
+    assert empty.startswith("adviz: expected photographs in empty, found none")
     assert good in out
-    assert "0 of 1 anomalous, 1 could not be judged" in out
-    assert cli.main(["judge", "broken.png", good, "--json", "--write", "nothing"]) == 1
-    first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first.keys() == {"photograph", "error"}
-    assert not second["anomalous"]
+    assert "0 of 1 anomalous, 3 could not be judged" in out
+    assert cli.main(["judge", *given, "--json"]) == 1
+    told_of = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["photograph"] for one in told_of] == ["nowhere.png", "broken.png", good, "empty"]
+    assert [set(one) == {"photograph", "error"} for one in told_of] == [True, True, False, True]
+    assert not told_of[2]["anomalous"]
+
+
+def test_what_is_printed_comes_in_the_order_of_the_photographs(photographs, saved, here):
+    """Also where errors and verdicts go into one pipe, as in the log of a line."""
+    (here / "broken.png").write_bytes(b"no image")
+    good = str(photographs / "good" / "nut 02.png")
+    command = [sys.executable, "-m", "adviz", "judge", good, "broken.png"]
+    done = subprocess.run(
+        [*command, "--write", "nothing"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        cwd=here,
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert lines[0].startswith("nut.adviz: PatchCore")
+    assert good in lines[1]
+    assert "broken.png" in lines[2]
+    assert lines[3].startswith("0 of 1 anomalous, 1 could not be judged")
+
+
+def test_a_photograph_unlike_those_learned_from_is_named_in_words_and_json(
+    photographs, saved, here, capsys
+):
+    mesh = data.demo("mesh").test.paths[0]
+    good = str(photographs / "good" / "nut 02.png")
+    assert cli.main(["judge", str(mesh), good]) == 0
+    out, _ = told(capsys)
+    assert out.count("The verdict may mean nothing, as this photograph is unlike") == 1
+    assert "it is unusual everywhere, not in one place" in out
+    assert "1 of 2 anomalous, 1 unlike those learned from; open a page" in out
+    (page,) = (here / "judged").rglob(f"{mesh.name}.html")
+    assert "; unlike those learned from" in page.read_text(encoding="utf-8")
+    assert cli.main(["judge", str(mesh), good, "--json", "--write", "nothing"]) == 0
+    unlike, alike = (json.loads(line)["unlike"] for line in capsys.readouterr().out.splitlines())
+    assert tuple(unlike) == saved.unlike(mesh, saved.predict(mesh))
+    assert len(unlike) == 1
+    assert alike == []
 
 
 def test_the_verdict_does_not_depend_on_what_is_written(photographs, saved, here, capsys):
@@ -343,7 +416,8 @@ def test_what_judge_refuses_is_one_line(photographs, learned, here, capsys):
     digest = "0" * 64
     assert digest in refused(photograph, "--with", "a.adviz", "--digest", digest)
     assert "found nothing at nowhere.png" in refused("nowhere.png", "--with", "a.adviz")
-    assert "expected photographs in" in refused(str(photographs), "--with", "a.adviz")
+    both = refused("nowhere.png", str(photographs), "--with", "a.adviz")
+    assert "found nothing at nowhere.png; expected photographs in" in both
 
 
 def test_other_weights_than_it_was_learned_with_are_refused(

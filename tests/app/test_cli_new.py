@@ -3,17 +3,20 @@
 import re
 
 import nbformat
+import numpy as np
 import pytest
 
+import adviz
 from adviz.app import cli
 from adviz.app.commands.run import execute
+from adviz.app.learned import learn
 from sorted_nuts import copy_nuts
 
 
 def test_the_notebook_runs_on_a_folder_of_photographs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
-    copy_nuts(tmp_path / "it's a nut", n_good=15, n_bad=3)
+    folder = copy_nuts(tmp_path / "it's a nut", n_good=15, n_bad=3)
     assert cli.main(["new", "it's a nut"]) == 0
     assert "next: adviz lab it's a nut.ipynb" in capsys.readouterr().out
     notebook = nbformat.read(tmp_path / "it's a nut.ipynb", as_version=4)
@@ -21,8 +24,14 @@ def test_the_notebook_runs_on_a_folder_of_photographs(tmp_path, monkeypatch, cap
     done = execute(notebook, tmp_path)
     texts = [output.get("text", "") for cell in done.cells for output in cell.get("outputs", [])]
     printed = "\n".join(texts)
-    assert "false alarms: at most 25% of good photographs, on average" in printed
+    assert "false alarms: at most 17% of good photographs, on average" in printed
     assert re.search(r"\d of 3 bad ones found", printed)
+    # It is what `adviz learn` makes of the same folder
+    learned = learn(folder)
+    threshold = adviz.load(tmp_path / "it's a nut-threshold.safetensors")
+    detector = adviz.load(tmp_path / "it's a nut-detector.safetensors")
+    assert threshold.value == learned.threshold.value
+    np.testing.assert_array_equal(detector.bank_, learned.detector.bank_)
     kept = sorted(file.name for file in tmp_path.glob("*.safetensors"))
     assert kept == ["it's a nut-detector.safetensors", "it's a nut-threshold.safetensors"]
 

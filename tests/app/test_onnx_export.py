@@ -12,6 +12,7 @@ from torch import nn
 import adviz
 from adviz import DN2, Backbone, PaDiM, PatchCore, calibrate, data
 from adviz.app import cli, onnx_export
+from adviz.app.commands.export_model import preparation
 from adviz.app.learned import learn
 from adviz.data import CATEGORIES, Geometry, Split
 
@@ -250,9 +251,33 @@ def test_the_command_writes_the_file_of_a_saved_detector(split, tmp_path, monkey
     assert cli.main(["export-model", "nut.adviz", "--threshold", "threshold.adviz"]) == 0
     said = capsys.readouterr().out
     assert "adviz: wrote nut.onnx" in said
-    assert f"(N, {SIDE}, {SIDE}, 3) uint8, RGB, prepared by Geometry(size={SIDE}, resize=36" in said
+    assert f"(N, {SIDE}, {SIDE}, 3) uint8, RGB" in said
+    words = " ".join(said.split())
+    assert "resized to 36x36 pixels, whatever its shape (bilinear and anti-aliased, as" in words
+    assert f"then the middle {SIDE}x{SIDE} pixels cut out" in words
+    assert "Geometry(size" not in said
     assert "Anomalous from score" in said
     assert_agree("nut.onnx", split, detector, backbone)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "words"),
+    [
+        (
+            Geometry((192, 256), crop=False, interpolation="nearest"),
+            "resized to 256x192 pixels, whatever its shape (nearest, as Pillow does), and nothing "
+            "cut off",
+        ),
+        (
+            Geometry(224, aspect="shorter", bits=12),
+            "resized, its shape kept, so that it just covers 256x256 pixels (bilinear and "
+            "anti-aliased, as Pillow does), then the middle 224x224 pixels cut out; values of more "
+            "than 8 bits are divided by 16.0588 first (12 bits are used)",
+        ),
+    ],
+)
+def test_what_a_cameras_program_must_do_is_said_in_words(geometry, words):
+    assert preparation(geometry) == words
 
 
 def test_the_command_takes_what_adviz_learn_wrote(tmp_path, monkeypatch, capsys):

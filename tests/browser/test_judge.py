@@ -5,7 +5,7 @@ import pytest
 from pages import opened_file
 from playwright.sync_api import expect
 
-from adviz import PatchCore
+from adviz import PaDiM, PatchCore
 from adviz.app import cli
 from adviz.app.learned import learn
 from sorted_nuts import copy_nuts
@@ -41,3 +41,52 @@ def test_the_page_says_the_verdict_and_answers_a_click(chromium, judged, width):
         # Whose pictures come out of the learned file
         expect(explorer.get_by_text("nearest", exact=True).first).to_be_visible()
         assert opened.wider() == 0
+
+
+def test_nothing_stands_on_the_page_that_does_nothing(chromium, judged):
+    learned, photograph, page = judged
+    with opened_file(chromium, page) as opened:
+        explorer = opened.explorer()
+        # One photograph and one detector: nothing to choose, to step through or to count
+        expect(explorer.locator("select:visible")).to_have_count(1)  # how the map is drawn
+        status = explorer.locator(".av-status")
+        expect(status).to_contain_text(f"{photograph.name} · PatchCore · score")
+        explorer.locator("button.av-help").click()
+        listed = explorer.locator("aside.av-help dt:visible").all_inner_texts()
+        assert listed == [
+            "neighbours",
+            "click on a neighbour or its bar",
+            "click on the image",
+            "wheel, pinch, + and -",
+            "m, held",
+            "right click, or ⋯",
+            "Ctrl+Z, or ↶",
+            "?",
+        ]
+        # The bar of colours begins where the photographs that were held out are usual
+        low, high = learned.limits
+        bar = explorer.locator(".av-limits input")
+        least = float(bar.first.get_attribute("min"))
+        most = float(bar.first.get_attribute("max"))
+        assert least == pytest.approx(low)
+        highest = learned.predict(photograph).anomaly_map.max()
+        assert most == pytest.approx(max(high, highest), rel=1e-3)
+        expect(explorer.locator(".av-scale-low")).to_have_text(f"{low:.2f}")
+        bar.last.fill(str((least + most) / 2))
+        expect(explorer.locator(".av-scale-high")).not_to_have_text(f"{high:.2f}")
+        explorer.locator("button.av-scale-reset").click()
+        expect(explorer.locator(".av-scale-low")).to_have_text(f"{low:.2f}")
+        expect(explorer.locator(".av-scale-high")).to_have_text(f"{high:.2f}")
+
+
+def test_the_menu_offers_a_chart_where_there_is_one(chromium, judged, tmp_path):
+    _, photograph, page = judged
+    padim = learn(photograph.parents[1], detector=PaDiM(dimension=20))  # it has no neighbours
+    padim.why(photograph).export(tmp_path / "padim.html")
+    for file, charts in ((page, 1), (tmp_path / "padim.html", 0)):
+        with opened_file(chromium, file) as opened:
+            explorer = opened.explorer()
+            explorer.locator("button.av-menu").click()
+            entries = explorer.locator("button.av-menu-item:visible")
+            expect(entries.filter(has_text="chart")).to_have_count(charts)
+            expect(entries.filter(has_text="numbers")).to_have_count(1)

@@ -1,11 +1,16 @@
-"""`adviz check`: look through a data set's folder."""
+"""`adviz check`: look through a data set's folder, and say what it takes to learn from it."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adviz.app.commands.errors import Failed
+from adviz.app.commands.sentences import indented
+
+if TYPE_CHECKING:
+    from adviz.data import Category
 
 SUMMARY = "look through a data set's folder: what is missing, what looks wrong"
 NEEDS: dict[str, str] = {}
@@ -13,7 +18,11 @@ NEEDS: dict[str, str] = {}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("path", type=Path, metavar="PATH")
+    path_help = (
+        "folder of a part, with good/ and, if there are any, bad/; or of a data set such as MVTec "
+        "AD, or of one category of it; nothing in it is changed"
+    )
+    parser.add_argument("path", type=Path, metavar="PATH", help=path_help)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -27,3 +36,66 @@ def main(options: argparse.Namespace) -> None:
         raise Failed("no data set that can be read; the lines above lead to one")
     if not report.ok:
         raise Failed("what is marked with ! can change results")
+    without_code = _without_code(options.path)
+    if without_code:
+        print(f"\nOr without code\n{without_code}", flush=True)
+
+
+def _without_code(path: Path) -> str:
+    """Return how to go on with `adviz learn`; "" where it does not learn from such a folder."""
+    from adviz import data
+    from adviz.app.learned import TooFew, photographs
+
+    learn = f"adviz learn {data.quoted(path)}"
+    try:
+        part = photographs(path)
+    except TooFew as error:
+        return indented(f"{learn}: {error}")
+    except (ValueError, FileNotFoundError):  # several categories, or a published layout
+        return ""
+    lines = [
+        f"  {learn}",
+        indented(_what_learn_does(part, data.folder(path)), 4),
+        "  adviz judge PHOTOGRAPH",
+        indented("says whether another photograph is anomalous, where, and why", 4),
+        f"  adviz new {data.quoted(path)}",
+        indented("writes a notebook with the same steps, to look closer", 4),
+    ]
+    return "\n".join(lines)
+
+
+def _what_learn_does(part: Category, as_read: Category) -> str:
+    """Return how photographs are divided and resized, and what their number promises.
+
+    Parameters
+    ----------
+    part: the photographs as `adviz learn` takes them.
+    as_read: as `data.folder`, whose numbers the check prints.
+    """
+    from adviz.app.learned import RATE, least_rate, needed
+
+    assert part.validation is not None  # noqa: S101 (`photographs` holds some out)
+    n_learned, n_held_out = len(part.train), len(part.validation)
+    n_good = n_learned + n_held_out
+    rate = max(RATE, least_rate(n_held_out))
+    height, width = part.train.image_size
+    text = (
+        f"learns from {n_learned} good photographs, and sets a threshold on {n_held_out} others, "
+        f"every third of the {n_good}: of further good ones at most {100 * rate:.2g} % are called "
+        "anomalous then, on average"
+    )
+    if rate > RATE:
+        text += f" ({100 * RATE:g} % takes {needed(RATE)} good ones)"
+    text += f". Photographs become {width}x{height} pixels, and nothing is cut off"
+    differences = []
+    if len(as_read.train) != n_good:
+        differences.append(("keeps every fifth good one for a test", "a threshold needs more"))
+    if as_read.train.geometry.crop:
+        differences.append(("cuts off the edges, as papers do", "a defect may be there"))
+    if differences:
+        others, reasons = zip(*differences, strict=True)
+        text += (
+            f". (Above, and in Python, data.folder {' and '.join(others)}; here "
+            f"{', and '.join(reasons)})"
+        )
+    return text

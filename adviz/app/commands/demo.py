@@ -14,7 +14,9 @@ NEEDS = run.NEEDS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("--html", type=Path, default=Path("quickstart.html"), metavar="PAGE")
+    default = Path("quickstart.html")
+    html_help = f"the page to write; default: {default}, here"
+    parser.add_argument("--html", type=Path, default=default, metavar="PAGE", help=html_help)
 
 
 def main(options: argparse.Namespace) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz.app.commands.errors import Failed, UsageError
+from adviz.app.commands.sentences import indented
 
 if TYPE_CHECKING:
-    from adviz.data import Split
+    from adviz.data import Geometry, Split
     from adviz.detectors import Detector
     from adviz.evaluation import Threshold
     from adviz.features import Backbone
@@ -61,10 +62,57 @@ def main(options: argparse.Namespace) -> None:
         f"adviz's, its maps within {exported.map_difference:.1g} (relative)."
     )
     height, width = exported.image_size
-    print(f'Input "images": (N, {height}, {width}, 3) uint8, RGB, prepared by {detector.geometry_}')
+    assert detector.geometry_ is not None  # noqa: S101 (`export_model` refuses it)
+    print(f'Input "images": (N, {height}, {width}, 3) uint8, RGB: N photographs, each')
+    print(indented(preparation(detector.geometry_)))
+    print(
+        indented(
+            "This is not in the file: the camera's program must do it, and exactly so, or scores "
+            "are others. In Python it is geometry.image(photograph), with "
+            "geometry = data.Geometry(**json.loads(TEXT)) and TEXT the file's metadata "
+            "adviz.geometry."
+        )
+    )
     print('Outputs: "score" (N,), "anomaly_map" (N, H, W)')
     if threshold is not None:
         print(f"Anomalous from score {threshold.value:.5g} on.")
+
+
+def preparation(geometry: Geometry) -> str:
+    """Return in words what becomes of a photograph before a network sees it, without padding.
+
+    Sizes are width x height, as cameras' programs have them.
+
+    Examples
+    --------
+    >>> from adviz.app.commands.export_model import preparation
+    >>> preparation(data.Geometry(224, crop=False))
+    'resized to 224x224 pixels, whatever its shape (bilinear and anti-aliased, as Pillow does), ...'
+    """
+    resized = _width_x_height(geometry.resized)
+    if geometry.aspect == "shorter":
+        text = f"resized, its shape kept, so that it just covers {resized} pixels"
+    else:
+        text = f"resized to {resized} pixels, whatever its shape"
+    smooth = "" if geometry.interpolation == "nearest" else " and anti-aliased"
+    text += f" ({geometry.interpolation}{smooth}, as Pillow does)"
+    if geometry.crop:
+        text += f", then the middle {_width_x_height(geometry.size)} pixels cut out"
+    else:
+        text += ", and nothing cut off"
+    if geometry.bits not in (None, 8):
+        text += (
+            f"; values of more than 8 bits are divided by {(2**geometry.bits - 1) / 255:g} first "
+            f"({geometry.bits} bits are used)"
+        )
+    return text
+
+
+def _width_x_height(size: int | tuple[int, int]) -> str:
+    from adviz.data import height_and_width
+
+    height, width = height_and_width(size)
+    return f"{width}x{height}"
 
 
 def _loaded(

@@ -56,52 +56,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Judge each photograph by itself, and print its verdict as soon as it is there."""
-    photographs = _files(options.photographs)
+    given = _given(options.photographs)
+    photographs = [path for path, problem in given.items() if not problem]
+    if not photographs:
+        raise UsageError("; ".join(given.values()))
     learned_file = options.learned or _only_learned_file()
     learned = _loaded(learned_file, options.digest)
     if not options.json:
         title = f"{type(learned.detector).__name__} on {learned.threshold.backbone}"
-        print(f"{learned_file}: {title}, anomalous from {learned.threshold.value:.5g} on")
+        print(
+            f"{learned_file}: {title}, anomalous from {learned.threshold.value:.5g} on", flush=True
+        )
 
-    names = _names(photographs)
-    n_anomalous = 0
-    n_unread = 0
-    for photograph, name in zip(photographs, names, strict=True):
-        try:
-            prediction = learned.predict(photograph)
-            files = _write(learned, photograph, prediction, options.to / name, options.write)
-        except (ValueError, OSError) as error:
-            n_unread += 1
-            _tell_error(photograph, error, as_json=options.json)
+    names = dict(zip(photographs, _names(photographs), strict=True))
+    verdicts = []
+    for photograph, problem in given.items():
+        if problem:
+            _tell_error(photograph, problem, as_json=options.json)
             continue
-        verdict = _verdict(photograph, prediction, learned, files)
-        n_anomalous += verdict["anomalous"]
+        try:
+            verdict = _judged(learned, photograph, options.to / names[photograph], options.write)
+        except (ValueError, OSError) as error:
+            _tell_error(photograph, " ".join(str(error).split()), as_json=options.json)
+            continue
+        verdicts.append(verdict)
         _tell(verdict, as_json=options.json)
+    n_unread = len(given) - len(verdicts)
     if not options.json:
-        print(_summary(len(photographs) - n_unread, n_anomalous, n_unread, options))
+        print(_summary(verdicts, n_unread, options), flush=True)
     if n_unread:
         return 1
-    return ANOMALOUS if options.fail and n_anomalous else 0
+    is_found = any(verdict["anomalous"] for verdict in verdicts)
+    return ANOMALOUS if options.fail and is_found else 0
 
 
-def _files(given: Sequence[Path]) -> list[Path]:
-    """Return photographs; of a folder those that lie in it, by name."""
+def _given(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return photographs and what is wrong with each, "" = nothing that is known yet.
+
+    Of a folder they are those that lie in it, by name.
+    """
     from adviz.data import image_files_in
 
-    files = []
-    for path in given:
+    given: dict[Path, str] = {}
+    for path in paths:
         if path.is_dir():
             inside = image_files_in(path)
+            given.update(dict.fromkeys(inside, ""))
             if not inside:
-                raise UsageError(
+                given[path] = (
                     f"expected photographs in {path}, found none: name a folder in which they lie"
                 )
-            files += inside
         elif path.is_file():
-            files.append(path)
+            given[path] = ""
         else:
-            raise UsageError(f"expected a photograph or a folder, found nothing at {path}")
-    return list(dict.fromkeys(files))
+            given[path] = f"expected a photograph or a folder, found nothing at {path}"
+    return given
 
 
 def _only_learned_file() -> Path:
@@ -137,24 +146,45 @@ def _names(photographs: Sequence[Path]) -> list[str]:
     return [photograph.relative_to(base).as_posix() for photograph in absolute]
 
 
+def _judged(learned: Learned, photograph: Path, beside: Path, write: str) -> dict[str, Any]:
+    """Return the verdict on a photograph, with the files that were written."""
+    prediction = learned.predict(photograph)
+    unlike = learned.unlike(photograph, prediction)
+    title = f"{photograph.name}: {_words(prediction, learned)}"
+    if unlike:
+        title += "; unlike those learned from"
+    files = _write(learned, photograph, prediction, beside, write, title)
+    return {
+        "photograph": str(photograph),
+        "anomalous": bool(learned.threshold.is_anomalous(prediction)[0]),
+        "score": float(prediction.score[0]),
+        "threshold": learned.threshold.value,
+        "unlike": list(unlike),
+        **files,
+        "learned": learned.digest,
+    }
+
+
 def _write(
-    learned: Learned, photograph: Path, prediction: Prediction, beside: Path, what: str
+    learned: Learned, photograph: Path, prediction: Prediction, beside: Path, what: str, title: str
 ) -> dict[str, str]:
     """Write the map and the page of a photograph; return kind -> file."""
     if what == "nothing":
         return {}
     beside.parent.mkdir(parents=True, exist_ok=True)
     picture = beside.with_name(f"{beside.name}.map.png")
-    _write_map(learned, photograph, prediction, picture)
+    _write_map(learned, photograph, prediction, picture, title)
     if what == "maps":
         return {"map": str(picture)}
     page = beside.with_name(f"{beside.name}.html")
     view = learned.why(photograph)
-    view.export(page, title=f"{photograph.name}: {_words(prediction, learned)}", half=True)
+    view.export(page, title=title, half=True)
     return {"map": str(picture), "page": str(page)}
 
 
-def _write_map(learned: Learned, photograph: Path, prediction: Prediction, file: Path) -> None:
+def _write_map(
+    learned: Learned, photograph: Path, prediction: Prediction, file: Path, title: str
+) -> None:
     """Write the photograph beside its map, on a scale that is that of all photographs."""
     from adviz import plots
     from adviz._support import replace_file
@@ -168,8 +198,9 @@ def _write_map(learned: Learned, photograph: Path, prediction: Prediction, file:
         None,
         {method: prediction.anomaly_map[0]},
         limits={method: learned.limits},
-        title=f"{photograph.name}: {_words(prediction, learned)}",
+        title=title,
     )
+    figure.axes[0].set_xlabel("")  # nobody asks for the ground truth of a photograph to be judged
     content = io.BytesIO()
     figure.savefig(content, format="png")
     replace_file(file, content.getvalue())
@@ -183,19 +214,6 @@ def _words(prediction: Prediction, learned: Learned) -> str:
     return f"good, score {score:.5g} < {value:.5g}"
 
 
-def _verdict(
-    photograph: Path, prediction: Prediction, learned: Learned, files: dict[str, str]
-) -> dict[str, Any]:
-    return {
-        "photograph": str(photograph),
-        "anomalous": bool(learned.threshold.is_anomalous(prediction)[0]),
-        "score": float(prediction.score[0]),
-        "threshold": learned.threshold.value,
-        **files,
-        "learned": learned.digest,
-    }
-
-
 def _tell(verdict: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(verdict), flush=True)
@@ -203,21 +221,32 @@ def _tell(verdict: dict[str, Any], *, as_json: bool) -> None:
     word = "anomalous" if verdict["anomalous"] else "good"
     line = f"  {word:<9} {verdict['score']:>8.5g}  {verdict['photograph']}"
     file = verdict.get("page") or verdict.get("map")
-    print(f"{line}  ->  {file}" if file else line, flush=True)
+    print(f"{line}  ->  {file}" if file else line)
+    if verdict["unlike"]:
+        reasons = ", and ".join(verdict["unlike"])
+        print(
+            "    The verdict may mean nothing, as this photograph is unlike those learned from: "
+            f"{reasons}."
+        )
+    sys.stdout.flush()
 
 
-def _tell_error(photograph: Path, error: Exception, *, as_json: bool) -> None:
+def _tell_error(photograph: Path, problem: str, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"photograph": str(photograph), "error": str(error)}), flush=True)
+        print(json.dumps({"photograph": str(photograph), "error": problem}), flush=True)
     else:
-        print(f"adviz: {error}", file=sys.stderr, flush=True)
+        print(f"adviz: {problem}", file=sys.stderr, flush=True)
 
 
-def _summary(n_judged: int, n_anomalous: int, n_unread: int, options: argparse.Namespace) -> str:
+def _summary(verdicts: list[dict[str, Any]], n_unread: int, options: argparse.Namespace) -> str:
     """Return how many are anomalous, and what can be done with the files."""
-    text = f"{n_anomalous} of {n_judged} anomalous"
+    n_anomalous = sum(verdict["anomalous"] for verdict in verdicts)
+    n_unlike = sum(bool(verdict["unlike"]) for verdict in verdicts)
+    text = f"{n_anomalous} of {len(verdicts)} anomalous"
+    if n_unlike:
+        text += f", {n_unlike} unlike those learned from"
     if n_unread:
         text += f", {n_unread} could not be judged"
-    if n_judged and options.write == "pages":
+    if verdicts and options.write == "pages":
         text += "; open a page in any browser and click; its map lies beside it (.map.png)"
     return text

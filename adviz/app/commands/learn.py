@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
-import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz.app.commands.errors import UsageError
+from adviz.app.commands.sentences import indented
 
 if TYPE_CHECKING:
     from adviz.app.learned import Learned
@@ -21,7 +20,6 @@ SUMMARY = "learn a part from a folder of its good photographs, for `adviz judge`
 NEEDS: dict[str, str] = {}
 DETECTORS = ("PatchCore", "PaDiM")
 SUFFIX = ".adviz"
-WIDTH = 100  # characters of a line
 NAMED = 6  # photographs that are named
 
 
@@ -66,7 +64,7 @@ def main(options: argparse.Namespace) -> None:
     print(f"wrote {target} ({megabytes:.1f} MB), in {time.monotonic() - begin:.0f} s")
     print(f"  digest {learned.digest}")
     print(
-        f"next: adviz judge PHOTOGRAPH --with {target}\n"
+        f"next: adviz judge PHOTOGRAPH --with {data.quoted(target)}\n"
         "to look closer, and change it: adviz new FOLDER"
     )
 
@@ -85,14 +83,14 @@ def _detector(name: str, coreset: float | None) -> Detector:
 def _print_problems(check: Check) -> None:
     """Print what can change results, and where the rest is said."""
     for finding in check.serious:
-        print(_indented(str(finding)))
+        print(indented(str(finding)))
     if check.serious:
         print(f"  these can change results; adviz check {check.path} says all that was found")
 
 
 def _what_was_done(learned: Learned, asked_rate: float | None) -> str:
     """Return sentences on what was learned, from what, and how the threshold was set."""
-    from adviz.app.learned import EVERY, RATE
+    from adviz.app.learned import RATE, needed
 
     n_learned, n_held_out = len(learned.learned_from), len(learned.held_out)
     threshold = learned.threshold
@@ -112,12 +110,11 @@ def _what_was_done(learned: Learned, asked_rate: float | None) -> str:
         _most_unusual(learned),
     ]
     if asked_rate is None and (threshold.rate or 0) > RATE:
-        needed = EVERY * math.ceil(1 / RATE - 1)
         lines.append(
-            f"  so few photographs cannot promise {100 * RATE:g} %: that takes {needed} good ones "
-            f"(have {n_learned + n_held_out})"
+            f"  so few photographs cannot promise {100 * RATE:g} %: that takes {needed(RATE)} good "
+            f"ones (have {n_learned + n_held_out})"
         )
-    return "\n".join(map(_indented, lines))
+    return "\n".join(map(indented, lines))
 
 
 def _most_unusual(learned: Learned) -> str:
@@ -143,7 +140,7 @@ def _tried(folder: Path, learned: Learned) -> str:
 
     split = photographs_to_try(folder, learned)
     if not len(split):
-        return _indented(
+        return indented(
             "not tried: there are no photographs in bad/, so how many bad ones this misses is "
             "unknown. Put a few there and learn again"
         )
@@ -156,18 +153,6 @@ def _tried(folder: Path, learned: Learned) -> str:
         parts.append(f"{found} of {is_bad.sum()} bad ones are called anomalous")
     if not is_bad.all():
         parts.append(f"{alarms} of {(~is_bad).sum()} other good ones")
-    return _indented(
+    return indented(
         f"tried on the folder's other photographs, of which it knew nothing: {', '.join(parts)}"
-    )
-
-
-def _indented(text: str) -> str:
-    """Return a sentence in lines that fit a terminal; names are not cut."""
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent="  ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
     )

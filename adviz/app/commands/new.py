@@ -20,6 +20,7 @@ Run all cells (menu *Run*). Good photographs lie in `good/`, the others in `bad/
     (
         "code",
         """from adviz import Backbone, PatchCore, calibrate, data, evaluate, explore
+from adviz.app.learned import NETWORK, RATE, least_rate, photographs
 
 FOLDER = FOLDER_TEXT""",
     ),
@@ -32,15 +33,16 @@ Lines that begin with `!` change results: mend these first.""",
     (
         "markdown",
         """## Learn what is normal
-Every fifth good photograph is kept for the test, with all of `bad/`.""",
+As `adviz learn` does: every third good photograph is held out, for the threshold below; the others
+are learned from, whole. (`data.folder`, whose numbers stand above, keeps every fifth for a test:
+a threshold needs more.)""",
     ),
     (
         "code",
-        """part = data.folder(FOLDER)
-backbone = Backbone("efficientnet_lite0")  # its weights come with adviz
-train, test = backbone.extract(part.train), backbone.extract(part.test)
-detector = PatchCore(coreset=0.1).fit(train)
-prediction = detector.predict(test)
+        """part = photographs(FOLDER)
+backbone = Backbone(NETWORK)  # its weights come with adviz
+detector = PatchCore().fit(backbone.extract(part.train))
+prediction = detector.predict(backbone.extract(part.test))
 part""",
     ),
     (
@@ -59,11 +61,10 @@ most the printed fraction is called anomalous, on average; with more photographs
     ),
     (
         "code",
-        """good = part.test.subset(part.test.labels == 0)
-rate = max(0.05, 1 / (len(good) + 1))
+        """rate = max(RATE, least_rate(len(part.validation)))
 threshold = calibrate(
-    detector.predict(backbone.extract(good)),
-    good,
+    detector.predict(backbone.extract(part.validation)),
+    part.validation,
     rule="false_positive_rate",
     rate=rate,
     held_out=True,

@@ -19,7 +19,8 @@ NEEDS = {"nbclient": "nbclient", "nbconvert": "nbconvert", "nbformat": "nbformat
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("notebook", type=Path, metavar="NOTEBOOK")
+    notebook_help = "it runs in its own folder"
+    parser.add_argument("notebook", type=Path, metavar="NOTEBOOK", help=notebook_help)
     parser.add_argument("--html", type=Path, metavar="PAGE", help="also write it as a page")
     in_place_help = "also store the outputs in NOTEBOOK"
     parser.add_argument("--in-place", action="store_true", help=in_place_help)

@@ -181,7 +181,7 @@ def next_steps(
         f"  part = {_reader_call(tree, geometry)}",
         '  backbone = Backbone("efficientnet_lite0")',
         "  train, test = backbone.extract(part.train), backbone.extract(part.test)",
-        "  prediction = PatchCore(coreset=0.02).fit(train).predict(test)",
+        "  prediction = PatchCore().fit(train).predict(test)",
         f"  print({output})",
     ]
     if tree.layout in IN_NOTEBOOK_15:

@@ -32,7 +32,9 @@ export function controls(change, orders) {
       const names = Object.keys(now.facts.categories);
       category.show(names, now.category);
       category.node.hidden = names.length < 2;
-      detector.show(Object.keys(now.one.detectors), now.detector);
+      const detectors = Object.keys(now.one.detectors);
+      detector.show(detectors, now.detector);
+      detector.node.hidden = detectors.length < 2; // the status line names it
       defect.show(["all", ...new Set(now.one.defects)], now.defect);
       only.show(ONLY, now.only, ONLY_LABELS);
       order.show(["score", "as stored", ...orders], now.order);

@@ -18,7 +18,7 @@ import { openStore } from "./store.js";
  * @typedef {object} Spec
  * @property {string} title its question
  * @property {string[]} state names of the traits that it draws from, and that undo brings back
- * @property {[string, string][]} help a control or key, and what it does
+ * @property {import("./types").HelpEntry[]} help
  * @property {(frame: import("./types").Frame) => Parts<Now>} build
  */
 /**
@@ -40,7 +40,7 @@ import { openStore } from "./store.js";
 
 const OTHERS = ["facts", "options", "busy", "error", "said"];
 const AHEAD = 60; // milliseconds of rest after which the neighbours of an image are asked for
-/** @type {[string, string][]} */
+/** @type {import("./types").HelpEntry[]} */
 const HELP = [
   ["right click, or ⋯", "copy or download what is shown, copy the Python line that restores it"],
   ["Ctrl+Z, or ↶", "undo what was changed here; Ctrl+Shift+Z, or ↷, does it again"],
@@ -144,6 +144,7 @@ export function explorer({ model, el, signal }, spec) {
     try {
       const now = read();
       parts.draw(now);
+      panel.draw(now);
       say(model.get("error") || silence(), parts.words(now));
       if (!store.busy && !rest) rest = setTimeout(lookAhead, AHEAD);
     } catch (error) {

@@ -20,20 +20,23 @@ import { strip } from "./strip.js";
  * @typedef {object} ImageSpec
  * @property {string} title its question
  * @property {string[]} state names of the traits that it draws from, beside those of all explorers of test images
- * @property {[string, string][]} help a control or key, and what it does
+ * @property {import("./types").HelpEntry[]} help
  * @property {string[]} [orders] orders of the images beside "score" and "as stored"
  * @property {(frame: import("./types").ImageFrame) => import("./types").ImageParts} build
  */
 
-/** @type {[string, string][]} */
+const severalImages = (/** @type {Now} */ { one }) => one.names.length > 1;
+const severalDetectors = (/** @type {Now} */ { one }) => Object.keys(one.detectors).length > 1;
+
+/** @type {import("./types").HelpEntry[]} */
 const HELP = [
-  ["[ and ]", "previous and next image of the gallery, in its order and with its filters"],
-  ["1 to 9", "another detector"],
+  ["[ and ]", "previous and next image of the gallery, in its order and with its filters", severalImages],
+  ["1 to 9", "another detector", severalDetectors],
   ["click on the image", "pick a patch; arrow keys move the pick, Escape gives it up (the map's peak is shown then)"],
-  ["wheel, pinch, + and -", "zoom into the image, to the pixels of its file; 0 or a double click goes back"],
+  ["wheel, pinch, + and -", "zoom into the image, to the pixels of its file if they are here; 0 or a double click goes back"],
   ["m, held", "hide the map"],
-  ["click on a dot, a thumbnail, a bar", "go to what it stands for"],
-  ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus"],
+  ["click on a dot, a thumbnail, a bar", "go to what it stands for", severalImages],
+  ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus", severalImages],
 ];
 
 /** What another explorer, Python or a person changed belongs to another image: a pick does not. */

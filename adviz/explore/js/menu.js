@@ -32,6 +32,7 @@ const DEFAULTS = {
   gates: {},
   marks: {},
 };
+const CHARTS = "svg.av-chart, svg.av-ranks-chart"; // other drawings are icons and marks
 /** CSS that a drawing needs outside of its page. */
 const STYLES = [
   "fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "opacity",
@@ -110,11 +111,14 @@ export function menu(source) {
     return /** @type {HTMLCanvasElement} */ (near ?? source.root().querySelector(".av-picture canvas, canvas"));
   };
   const chart = () => {
-    const near = target?.closest("svg");
-    return /** @type {SVGSVGElement} */ (near ?? source.root().querySelector(".av-scores svg, svg"));
+    const near = target?.closest(CHARTS);
+    const charts = [...source.root().querySelectorAll(CHARTS)].filter((one) => one.getClientRects().length);
+    const ofScores = charts.find((one) => one.closest(".av-scores"));
+    return /** @type {SVGSVGElement | undefined} */ (near ?? ofScores ?? charts[0]);
   };
   const file = (/** @type {string} */ ending) => `${source.name().replace(/[^\w.-]+/g, "_")}.${ending}`;
 
+  const chartEntry = "download the chart (SVG)"; // of a chart, if there is one
   /** @type {[string, () => Promise<string> | string][]} */
   const entries = [
     ["copy the picture", async () => {
@@ -126,8 +130,8 @@ export function menu(source) {
       download(await pngOf(picture()), file("png"));
       return "downloaded";
     }],
-    ["download the chart (SVG)", () => {
-      const svg = chart();
+    [chartEntry, () => {
+      const svg = /** @type {SVGSVGElement} */ (chart());
       const text = withDots(svg, () => alone(svg));
       download(new Blob([text], { type: "image/svg+xml" }), file("svg"));
       return "downloaded";
@@ -161,6 +165,9 @@ export function menu(source) {
   function openAt(x, y) {
     said.textContent = "";
     clearTimeout(closing); // it was used a moment ago
+    items.forEach((item, i) => {
+      item.hidden = entries[i][0] === chartEntry && !chart();
+    });
     node.showPopover();
     const { width, height } = node.getBoundingClientRect();
     node.style.left = `${Math.max(4, Math.min(x, innerWidth - width - 4))}px`;
@@ -182,9 +189,10 @@ export function menu(source) {
   }
 
   node.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    const place = items.indexOf(/** @type {any} */ (document.activeElement));
+    const there = items.filter((item) => !item.hidden);
+    const place = there.indexOf(/** @type {any} */ (document.activeElement));
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (by) items[(place + by + items.length) % items.length].focus();
+    if (by) there[(place + by + there.length) % there.length].focus();
     else if (event.key === "Escape" || event.key === "Tab") close();
     else if (event.key !== "Enter" && event.key !== " ") return;
     if (event.key !== "Enter" && event.key !== " ") event.preventDefault();

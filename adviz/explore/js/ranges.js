@@ -84,6 +84,8 @@ export function colourScale(change) {
       line.textContent = words;
       bar.show(limits, ends);
       const span = (ends[1] - ends[0]) / 10;
+      const [least, most] = ends.map((value) => number(value, span));
+      bar.node.title = `the bar goes from ${least} to ${most}; colours end at its handles`;
       const widest = Math.max(...[...limits, ...ends].map((value) => number(value, span).length));
       [low, high].forEach((end, i) => {
         end.textContent = number(limits[i], span);

@@ -43,12 +43,19 @@ const TABLE = 264; // CSS pixels of the layers' table beside the bars
 const BARS = 320; // CSS pixels of the bars beside it, at least
 const FEW = 24; // bars that can stand beside the table
 
-/** @type {[string, string][]} */
+/** @param {Now} now */
+const hasNeighbors = ({ found }) => Boolean(found && (found.k || found.wholeK));
+/** Whether whole images are compared as well as something finer. @param {Now} now */
+const hasBoth = ({ found }) => Boolean(found?.wholeK && (found.k || found.layers.length));
+/** Whether a score depends on how many neighbours count. @param {Now} now */
+const hasScores = ({ found }) => Boolean(found?.wholeK || found?.order === "retrieval");
+
+/** @type {import("./types").HelpEntry[]} */
 const HELP = [
-  ["neighbours", "k: how many neighbours count; the map follows where it can"],
-  ["whole images", "compare the image as a whole; a click on the image goes back to a patch"],
-  ["click on a neighbour or its bar", "look at that one: it is shown large; a second click: none"],
-  ["click on a score below the bars", "let that many neighbours count"],
+  ["neighbours", "k: how many neighbours count; the map follows where it can", hasNeighbors],
+  ["whole images", "compare the image as a whole; a click on the image goes back to a patch", hasBoth],
+  ["click on a neighbour or its bar", "look at that one: it is shown large; a second click: none", hasNeighbors],
+  ["click on a score below the bars", "let that many neighbours count", hasScores],
 ];
 
 /** @param {import("./types").ImageFrame} frame @returns {import("./types").Panel} */

@@ -342,6 +342,9 @@ export interface Match {
   cell: Pixel;
 }
 
+/** A control or key, what it does, and whether it is there (left out: always). */
+export type HelpEntry = [string, string, ((now: any) => boolean)?];
+
 /** What stands beside the large picture: alone in its explorer, or with others on a desk. */
 export interface Panel {
   node: HTMLElement;

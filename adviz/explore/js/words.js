@@ -38,6 +38,7 @@ export function words({ category, detector, one, found, image, threshold, decisi
   const label = one.labels[image];
   const known = label === 1 ? `anomalous: ${one.defects[image]}` : label === 0 ? "good" : "unlabelled";
   const list = [category, detector, `image ${image + 1} of ${one.names.length}`, known];
+  if (one.names.length < 2) list.splice(2, label < 0 ? 2 : 1); // a photograph that is judged alone
   if (!found) return [...list, "the prediction is being computed"].join(" · ");
   if (!decision || threshold === null) return [...list, `score ${number(found.scores[image])}`].join(" · ");
   const kind = decision.kinds[image];

@@ -160,6 +160,17 @@ class Source(Parts):
                 self._detector_facts[key] = facts
             return self._detector_facts[key]
 
+    def set_scale(self, category: str, detector: str, limits: Sequence[float]) -> None:
+        """Let the colours of a detector's maps end at `limits`, (low, high), unless told otherwise.
+
+        The bar of colours begins at the low end, and goes on to the highest value of its maps.
+        """
+        facts = self._facts_of_detector(category, detector)
+        low, high = map(float, limits)
+        scale = {"limits": [low, high], "ends": [low, max(high, facts["ends"][1])]}
+        with self._lock:
+            self._detector_facts[category, detector] = facts | scale
+
     @property
     def title(self) -> str:
         """Categories and their detectors."""

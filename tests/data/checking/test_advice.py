@@ -262,7 +262,12 @@ def test_the_command_says_the_layout_first_and_how_to_go_on_last(tmp_path, capsy
     assert cli.main(["check", "."]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == order[0].splitlines()
-    assert lines[-1] == f"    DATA = {place!r}"
+    # Python's lines, then those without code
+    assert lines.index(f"    DATA = {place!r}") < lines.index("  adviz learn .")
+    assert lines[-2:] == [
+        "  adviz new .",
+        "    writes a notebook with the same steps, to look closer",
+    ]
     assert f"    part = data.folder({place!r})" in lines
 
 
