@@ -30,7 +30,7 @@ exclude_patterns = ["explorers"]
 nb_execution_mode = "off"
 nb_merge_streams = True
 suppress_warnings = ["ref.python"]  # an attribute's name that several classes have
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
@@ -41,6 +41,9 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+
+# Explorers need the width: a lesson has both its lists at the left
+LESSONS = [f"tutorials/{path.stem}" for path in Path(__file__).parent.glob("tutorials/*.ipynb")]
 
 # Nothing is loaded from elsewhere
 html_theme = "pydata_sphinx_theme"
@@ -56,7 +59,7 @@ html_theme_options = {
     "logo": {"text": f"adviz {version}"},
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"]} | dict.fromkeys(["index", *LESSONS], []),
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
@@ -66,7 +69,11 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 html_context = {"default_mode": "auto"}  # light or dark as the browser
-html_sidebars = {"index": [], "tutorials/*": []}  # explorers need the width
+html_sidebars = {
+    "index": [],
+    "search": [],
+    "tutorials/*": ["sidebar-collapse", "sidebar-nav-bs", "page-toc"],
+}
 
 SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Yields")
 ITEM = re.compile(r"^([*\w][\w*., ]*): (.*)$")
