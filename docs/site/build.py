@@ -48,6 +48,10 @@ PROCESSES = 2  # notebooks that run at a time
 
 LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 ANCHOR = re.compile(r"(\]\((?:[\w./]*\.ipynb)?#)([^)]*)\)")  # in a notebook
+DIAGRAM = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
+BOX = re.compile(r"(\w+)\[([^\]]*)\]")  # of a diagram: its name, and what it says
+ARROW = re.compile(r'^ *(\w+) (?:-->|-[-.] "([^"]*)" \.?-+>) (\w+(?: & \w+)*)$', re.MULTILINE)
+STYLED_TABLE = re.compile(r'<table id="T_.*?</table>', re.DOTALL)  # of pandas
 LEGEND = re.compile(r"<p style='max-width:900px'>(printed.*?)</p>", re.DOTALL)  # of a comparison
 ROOT_PAGES = "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"
 
@@ -80,7 +84,7 @@ GALLERY = {
     ),
     ("08_thresholds_and_pro", "pro_view"): Picture("What is PRO?", (0, 0, 780, 432)),
     ("09_compare", "view"): Picture("Where do methods disagree?", (470, 28, 1200, 402)),
-    ("03_patchcore_coreset", "view"): Picture("What does a memory bank keep?", (0, 0, 895, 500)),
+    ("03_patchcore_coreset", "view"): Picture("What does a memory bank keep?"),
     ("10_why_published_numbers_differ", "view"): Picture("What is an option worth?"),
     ("07_padim_and_position", "camera"): Picture("What if the camera moves?", (338, 0, 1014, 385)),
     ("04_reverse_distillation", "student_view"): Picture(
@@ -242,7 +246,7 @@ def lay_out_pages() -> None:
     for path, place in site_paths().items():
         if path.suffix == ".md":
             text = moved_links(path.read_text(encoding="utf-8"), path)
-            text = text.replace("```mermaid", "```text")
+            text = DIAGRAM.sub(diagram_in_words, text)
             (SOURCE / place).write_text(text, encoding="utf-8")
 
 
@@ -260,6 +264,21 @@ def moved_links(text: str, source: Path) -> str:
         return match[0] if source.parent == HERE / "pages" else words
 
     return LINK.sub(replace, text)
+
+
+def diagram_in_words(diagram: re.Match[str]) -> str:
+    """Return the arrows of a Mermaid diagram as lines of text: nothing here draws it."""
+    text = diagram[1].replace("<br>", " ")
+    labels = {match[1]: match[2].strip('"') for match in BOX.finditer(text)}
+    arrows = []
+    for start, said, ends in ARROW.findall(BOX.sub(r"\1", text)):
+        names = [labels.get(end, end) for end in ends.split(" & ")]
+        arrows.append((labels.get(start, start), ", ".join(names), said))
+    width = max(len(start) for start, _ends, _said in arrows)
+    lines = [
+        f"{start:{width}} → {ends}{f'  ({said})' if said else ''}" for start, ends, said in arrows
+    ]
+    return "\n".join(["```text", *lines, "```"])
 
 
 def lay_out_notebook(path: Path) -> None:
@@ -449,19 +468,19 @@ def lay_out_tables() -> None:
         table_name = "its text" if name.table == "text" else f"Table {name.table}"
         title = f"{PAPERS[name.paper]}, {table_name}"
         table = in_lines(book.table(name.paper, name.table)._repr_html_())
-        text = f'# {title}: {name.title}\n\n<div class="adviz-table">\n{table}\n</div>\n'
+        text = f"# {title}: {name.title}\n\n<div>\n{table}\n</div>\n"
         (folder / f"{name.paper}-{name.table}.md").write_text(text, encoding="utf-8")
 
 
-def in_lines(table: str) -> str:
-    """Return a paper's table in HTML whose legend has a line for each of its remarks."""
+def in_lines(text: str) -> str:
+    """Return a paper's table in HTML, in a place of its own, whose remarks have a line each."""
 
     def replace(match: re.Match[str]) -> str:
         remarks = html.unescape(match[1]).removesuffix(".").split("; ")
         lines = "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks)
         return f'<ul class="adviz-legend">{lines}</ul>'
 
-    return LEGEND.sub(replace, table)
+    return LEGEND.sub(replace, STYLED_TABLE.sub(r'<div class="adviz-table">\g<0></div>', text))
 
 
 # Sphinx

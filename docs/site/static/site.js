@@ -27,14 +27,35 @@ const inDark = (text) =>
   text.replace(/#[0-9a-f]{6}\b/gi, (colour) => DARK[colour.toUpperCase()] ?? colour);
 const isDark = () => document.documentElement.dataset.theme === "dark";
 
+const COLUMN = 240; // pixels, the least that a column of panels needs for its axes
+const LETTER = 7; // pixels, of an axis' title
 const drawn = new Map(); // a chart's place -> its description, as JSON
+
+/** Break the titles of axes that are longer than their panels. */
+function breakTitles(layout, width) {
+  const inside = width - layout.margin.l - layout.margin.r;
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!name.startsWith("xaxis") || !axis.title?.text) continue;
+    const [left, right] = axis.domain ?? [0, 1];
+    const lines = [""];
+    for (const word of axis.title.text.split(" ")) {
+      const longer = `${lines.at(-1)} ${word}`.trim();
+      if (longer.length * LETTER > (right - left) * inside) lines.push(word);
+      else lines[lines.length - 1] = longer;
+    }
+    axis.title.text = lines.filter(Boolean).join("<br>");
+  }
+}
 
 /** Draw a chart, or draw it again in the page's colours. */
 async function draw(place) {
   const text = drawn.get(place);
   const { data, layout } = JSON.parse(isDark() ? inDark(text) : text);
+  const left = Object.keys(layout).filter((key) => key.startsWith("xaxis")).map((key) => layout[key].domain?.[0]);
+  place.style.minWidth = `${COLUMN * new Set(left).size}px`;
   if (layout.width) place.style.maxWidth = `${layout.width}px`;
   delete layout.width; // that of its place
+  breakTitles(layout, place.clientWidth);
   await window.Plotly.react(place, data, layout, { responsive: true, displaylogo: false });
 }
 
