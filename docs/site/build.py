@@ -82,7 +82,7 @@ GALLERY = {
     ("08_thresholds_and_pro", "view"): Picture(
         "Where does the threshold belong?", (0, 0, 1100, 540)
     ),
-    ("08_thresholds_and_pro", "pro_view"): Picture("What is PRO?", (0, 0, 780, 432)),
+    ("08_thresholds_and_pro", "pro_view"): Picture("What is PRO?", (0, 0, 765, 432)),
     ("09_compare", "view"): Picture("Where do methods disagree?", (470, 28, 1200, 402)),
     ("03_patchcore_coreset", "view"): Picture("What does a memory bank keep?"),
     ("10_why_published_numbers_differ", "view"): Picture("What is an option worth?"),

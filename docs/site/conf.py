@@ -10,6 +10,7 @@ from typing import Any
 
 import latex2mathml.converter
 from docutils import nodes
+from sphinx.domains.python import PyObject
 
 import adviz
 
@@ -197,6 +198,8 @@ def write_math(self: Any, node: nodes.math) -> None:
 
 def setup(app: Any) -> None:
     """Register them."""
+    for field in PyObject.doc_field_types:  # as numpydoc calls them
+        field.label = "Attributes" if field.name == "variable" else field.label
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
     app.connect("autodoc-skip-member", is_skipped)
     app.connect("autodoc-process-signature", short_signature)

@@ -2,6 +2,9 @@
 // whose titles have all words that were asked for. "My" and "own", which Sphinx leaves out, count.
 const HOW_MUCH_A_TITLE_COUNTS = 25;
 const HOW_MUCH_A_PAGE_COUNTS = 3; // before lessons, when titles are alike
+// What is about the project comes behind what is about its use
+const OF_THE_PROJECT =
+  /^(changelog|contributing|development|security|code_of_conduct|first-hour|reliability|mutation|soak|project)$/;
 const ALIKE = { my: ["my", "own", "your"], mine: ["my", "own", "your"], your: ["my", "own", "your"] };
 const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
 const stemOf = (word) => word.replace(/(?<=...)(ing|ed|es|s)$/, "");
@@ -23,7 +26,8 @@ var Scorer = {
       (ALIKE[word] ?? [word]).some((one) => named.includes(stemOf(one))),
     );
     const share = asked.length ? found.length / asked.length : 0;
-    const own = page.includes("/") ? 0 : HOW_MUCH_A_PAGE_COUNTS;
+    let own = page.includes("/") ? 0 : HOW_MUCH_A_PAGE_COUNTS;
+    if (OF_THE_PROJECT.test(page)) own = -HOW_MUCH_A_PAGE_COUNTS;
     return score + HOW_MUCH_A_TITLE_COUNTS * share + own;
   },
 };
