@@ -77,7 +77,7 @@ html_sidebars = {
     "tutorials/*": ["sidebar-collapse", "sidebar-nav-bs", "page-toc"],
 }
 
-NAMED_FIELD = type(namedtuple("Pair", "field").field)
+NAMED_FIELD = type(vars(namedtuple("Pair", "field"))["field"])
 SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Yields")
 ITEM = re.compile(r"^([*\w][\w*., ]*): (.*)$")
 NAME = re.compile(r"(?<!`)`([^`]+)`(?!`)")
