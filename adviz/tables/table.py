@@ -40,7 +40,7 @@ DESCRIPTIONS = {
     "bank_used": (
         "fraction of the memory bank's entries that are the nearest one of some test patch"
     ),
-    "time_s": "seconds for an image on this machine, network included",
+    "time_s": "seconds for an image on the machine that measured them, network included",
     "memory_mb": "MiB of the arrays of the fitted detector, without the network",
 }
 DIGITS = {"count": 0, "s": 2, "MB": 0}  # decimals printed for a unit; 1 for the others

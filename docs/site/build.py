@@ -26,10 +26,11 @@ from contextlib import redirect_stdout
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from links import broken_links
+from PIL import Image
 from sphinx.cmd.build import main as sphinx
 from startup import page_name
 
@@ -40,29 +41,58 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 WORK = ROOT / ".cache" / "site"
 SOURCE = WORK / "source"
+LESSONS = HERE / "pages" / "tutorials.md"
 PLOTLY = "application/vnd.plotly.v1+json"
 PICTURES = "image/jpeg", "image/png"
 PROCESSES = 2  # notebooks that run at a time
 
 LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 ANCHOR = re.compile(r"(\]\((?:[\w./]*\.ipynb)?#)([^)]*)\)")  # in a notebook
+DIAGRAM = re.compile(r"```mermaid\n(.*?)```", re.DOTALL)
+BOX = re.compile(r"(\w+)\[([^\]]*)\]")  # of a diagram: its name, and what it says
+ARROW = re.compile(r'^ *(\w+) (?:-->|-[-.] "([^"]*)" \.?-+>) (\w+(?: & \w+)*)$', re.MULTILINE)
+STYLED_TABLE = re.compile(r'<table id="T_.*?</table>', re.DOTALL)  # of pandas
+LEGEND = re.compile(r"<p style='max-width:900px'>(printed.*?)</p>", re.DOTALL)  # of a comparison
 ROOT_PAGES = "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md"
 
-# The first page: notebook and last line of the cell whose explorer it shows -> its question
+
+class Picture(NamedTuple):
+    """What the first page shows of an explorer.
+
+    Attributes
+    ----------
+    question: that the explorer answers.
+    box: of its stored picture, left, upper, right and lower edge, pixels; None = all of it.
+    """
+
+    question: str
+    box: tuple[int, int, int, int] | None = None
+
+
+# The first page: notebook and last line of the cell that shows an explorer -> its picture
 GALLERY = {
-    ("01_quickstart", "view"): "Which images are anomalous, where, and by whose word?",
-    ("02_spade_retrieval", "view"): "What was this pixel compared with?",
-    ("03_patchcore_coreset", "view"): "What does a memory bank keep?",
-    ("06_layers", "view"): "Which layer sees the defect?",
-    ("08_thresholds_and_pro", "view"): "Where does the threshold belong?",
-    ("08_thresholds_and_pro", "pro_view"): "What is PRO?",
-    ("09_compare", "view"): "Where do methods disagree?",
-    ("10_why_published_numbers_differ", "view"): "What is an option worth?",
-    ("07_padim_and_position", "camera"): "What if the camera moves?",
-    ("04_reverse_distillation", "student_view"): "What can a student not rebuild?",
-    ("12_tables_patchcore", "view"): "What is behind a number of a table?",
-    ("15_your_own_data", "reason"): "Why this photograph?",
+    ("01_quickstart", "view"): Picture(
+        "Which images are anomalous, where, and by whose word?", (535, 0, 1060, 300)
+    ),
+    ("02_spade_retrieval", "view"): Picture(
+        "What was this pixel compared with?", (0, 335, 720, 746)
+    ),
+    ("02_spade_retrieval", "why"): Picture("Why this photograph?", (530, 0, 1060, 300)),
+    ("06_layers", "view"): Picture("Which layer sees the defect?", (0, 0, 480, 262)),
+    ("08_thresholds_and_pro", "view"): Picture(
+        "Where does the threshold belong?", (0, 0, 1100, 540)
+    ),
+    ("08_thresholds_and_pro", "pro_view"): Picture("What is PRO?", (0, 0, 765, 432)),
+    ("09_compare", "view"): Picture("Where do methods disagree?", (470, 28, 1200, 402)),
+    ("03_patchcore_coreset", "view"): Picture("What does a memory bank keep?"),
+    ("10_why_published_numbers_differ", "view"): Picture("What is an option worth?"),
+    ("07_padim_and_position", "camera"): Picture("What if the camera moves?", (338, 0, 1014, 385)),
+    ("04_reverse_distillation", "student_view"): Picture(
+        "What can a student not rebuild?", (478, 0, 948, 262)
+    ),
+    ("12_tables_patchcore", "view"): Picture("What is behind a number of a table?"),
 }
+THUMBNAIL = 720, 400  # pixels, at most: cards are half as wide
 # Explorers that stay pictures, since one like them is near: the site is to be small
 PICTURES_ALONE = {
     ("02_spade_retrieval", "window_view"),
@@ -216,7 +246,7 @@ def lay_out_pages() -> None:
     for path, place in site_paths().items():
         if path.suffix == ".md":
             text = moved_links(path.read_text(encoding="utf-8"), path)
-            text = text.replace("```mermaid", "```text")
+            text = DIAGRAM.sub(diagram_in_words, text)
             (SOURCE / place).write_text(text, encoding="utf-8")
 
 
@@ -236,6 +266,21 @@ def moved_links(text: str, source: Path) -> str:
     return LINK.sub(replace, text)
 
 
+def diagram_in_words(diagram: re.Match[str]) -> str:
+    """Return the arrows of a Mermaid diagram as lines of text: nothing here draws it."""
+    text = diagram[1].replace("<br>", " ")
+    labels = {match[1]: match[2].strip('"') for match in BOX.finditer(text)}
+    arrows = []
+    for start, said, ends in ARROW.findall(BOX.sub(r"\1", text)):
+        names = [labels.get(end, end) for end in ends.split(" & ")]
+        arrows.append((labels.get(start, start), ", ".join(names), said))
+    width = max(len(start) for start, _ends, _said in arrows)
+    lines = [
+        f"{start:{width}} → {ends}{f'  ({said})' if said else ''}" for start, ends, said in arrows
+    ]
+    return "\n".join(["```text", *lines, "```"])
+
+
 def lay_out_notebook(path: Path) -> None:
     """Write a notebook as the site shows it: explorers that answer, and charts to hover over."""
     notebook = nbformat.read(path, as_version=4)
@@ -252,6 +297,8 @@ def lay_out_notebook(path: Path) -> None:
             live = SOURCE / "static" / "explorers" / page_name(code)
             for output in cell.outputs:
                 show_live(output, live.name if live.exists() else "")
+                if "text/html" in output.get("data", {}):
+                    output.data["text/html"] = in_lines(output.data["text/html"])
     target = SOURCE / "tutorials" / path.name
     target.parent.mkdir(exist_ok=True)
     nbformat.write(notebook, target)
@@ -282,35 +329,49 @@ def show_live(output: Any, page: str) -> None:
 
 def lay_out_gallery() -> None:
     """Fill the first page with pictures of explorers, each with the lesson that it is from."""
-    cards = [card(stem, last, question) for (stem, last), question in GALLERY.items()]
-    grid = "\n".join(["::::{grid} 1 2 3 3", ":gutter: 3", "", *cards, "::::"])
+    (SOURCE / "static" / "gallery").mkdir()
+    cards = [card(stem, last, picture) for (stem, last), picture in GALLERY.items()]
+    grid = "\n".join(['<div class="adviz-gallery">', *cards, "</div>"])
     page = SOURCE / "index.md"
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace(PLACE_OF_GALLERY, grid), encoding="utf-8")
 
 
-def card(stem: str, last: str, question: str) -> str:
-    """Return the card of an explorer: its picture, its question, and where it is."""
+def card(stem: str, last: str, picture: Picture) -> str:
+    """Return the card of an explorer: its picture and its question, which lead to it."""
+    code, stored = shown_by(stem, last)
+    part = Image.open(io.BytesIO(base64.b64decode(stored))).crop(picture.box)
+    part.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
+    name = f"gallery/{stem}-{last}.jpg"
+    part.save(SOURCE / "static" / name, quality=85)
+    question = html.escape(picture.question)
+    return (
+        f'<article><a href="_static/explorers/{page_name(code)}">'
+        f'<img class="dark-light" src="_static/{name}" alt="" '
+        f'width="{part.width}" height="{part.height}">{question}</a>'
+        f'<p>from the lesson <a href="tutorials/{stem}.html">{lesson_title(stem)}</a></p></article>'
+    )
+
+
+def shown_by(stem: str, last: str) -> tuple[list[str], str]:
+    """Return the code cells of a notebook up to one, and the picture that it shows, as stored."""
     code: list[str] = []
     for cell in nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells:
         if cell.cell_type != "code":
             continue
         code.append(cell.source)
-        shown = last_line(cell.source) == last
-        pictures = [
-            one.data["image/jpeg"] for one in cell.outputs if "image/jpeg" in one.get("data", {})
-        ]
-        if shown and pictures:
-            break
-    else:
-        raise LookupError(f"expected a cell of {stem} that shows {last}, found none")
-    name = f"{stem}-{last}.jpg"
-    (SOURCE / "images" / name).write_bytes(base64.b64decode(pictures[0]))
-    page = f"_static/explorers/{page_name(code)}"
-    return (
-        f":::{{grid-item-card}} {question}\n:img-top: images/{name}\n:img-alt: {question}\n\n"
-        f'<a href="{page}">Try it</a> · [its lesson](tutorials/{stem}.ipynb)\n:::'
-    )
+        for output in cell.outputs:
+            if last_line(cell.source) == last and "image/jpeg" in output.get("data", {}):
+                return code, output.data["image/jpeg"]
+    raise LookupError(f"expected a cell of {stem} that shows {last}, found none")
+
+
+def lesson_title(stem: str) -> str:
+    """Return how the list of lessons calls a notebook."""
+    entry = re.search(rf"^(.*) <tutorials/{stem}>$", LESSONS.read_text(encoding="utf-8"), re.M)
+    if entry is None:
+        raise LookupError(f"expected {stem} in the toctree of {LESSONS.name}, found none")
+    return html.escape(entry[1])
 
 
 def live_frame(source: str) -> str:
@@ -406,9 +467,20 @@ def lay_out_tables() -> None:
     for name in book.names:
         table_name = "its text" if name.table == "text" else f"Table {name.table}"
         title = f"{PAPERS[name.paper]}, {table_name}"
-        table = book.table(name.paper, name.table)._repr_html_()
-        text = f'# {title}: {name.title}\n\n<div class="adviz-table">\n{table}\n</div>\n'
+        table = in_lines(book.table(name.paper, name.table)._repr_html_())
+        text = f"# {title}: {name.title}\n\n<div>\n{table}\n</div>\n"
         (folder / f"{name.paper}-{name.table}.md").write_text(text, encoding="utf-8")
+
+
+def in_lines(text: str) -> str:
+    """Return a paper's table in HTML, in a place of its own, whose remarks have a line each."""
+
+    def replace(match: re.Match[str]) -> str:
+        remarks = html.unescape(match[1]).removesuffix(".").split("; ")
+        lines = "".join(f"<li>{html.escape(remark)}</li>" for remark in remarks)
+        return f'<ul class="adviz-legend">{lines}</ul>'
+
+    return LEGEND.sub(replace, STYLED_TABLE.sub(r'<div class="adviz-table">\g<0></div>', text))
 
 
 # Sphinx

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
 import latex2mathml.converter
 from docutils import nodes
+from sphinx.domains.python import PyObject
 
 import adviz
 
@@ -30,7 +32,7 @@ exclude_patterns = ["explorers"]
 nb_execution_mode = "off"
 nb_merge_streams = True
 suppress_warnings = ["ref.python"]  # an attribute's name that several classes have
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
@@ -41,6 +43,9 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+
+# Explorers need the width: a lesson has both its lists at the left
+LESSONS = [f"tutorials/{path.stem}" for path in Path(__file__).parent.glob("tutorials/*.ipynb")]
 
 # Nothing is loaded from elsewhere
 html_theme = "pydata_sphinx_theme"
@@ -56,7 +61,7 @@ html_theme_options = {
     "logo": {"text": f"adviz {version}"},
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"]} | {page: [] for page in ["index", *LESSONS]},
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": True,
@@ -66,8 +71,13 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 html_context = {"default_mode": "auto"}  # light or dark as the browser
-html_sidebars = {"index": [], "tutorials/*": []}  # explorers need the width
+html_sidebars = {
+    "index": [],
+    "search": [],
+    "tutorials/*": ["sidebar-collapse", "sidebar-nav-bs", "page-toc"],
+}
 
+NAMED_FIELD = type(vars(namedtuple("Pair", "field"))["field"])
 SECTIONS = ("Parameters", "Attributes", "Returns", "Raises", "Yields")
 ITEM = re.compile(r"^([*\w][\w*., ]*): (.*)$")
 NAME = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -98,6 +108,7 @@ def in_markup_of_sphinx(
     is_example = is_list = False
     result: list[str] = []
     joined = NAMES_ON_TWO_LINES.sub(r"\1 \2", "\n".join(lines)).split("\n")
+    joined = attributes_alone(joined)
     for number, line in enumerate(joined):
         following = joined[number + 1] if number + 1 < len(joined) else ""
         if following.startswith("---"):
@@ -120,6 +131,25 @@ def in_markup_of_sphinx(
     if hasattr(obj, "get_params"):  # attributes of a detector are its options
         result = ["Parameters" if line == "Attributes" else line for line in result]
     lines[:] = result
+
+
+def attributes_alone(lines: list[str]) -> list[str]:
+    """Return lines in which attributes that share a text have it each, as napoleon needs it."""
+    result: list[str] = []
+    block: list[str] = []  # an item and its further lines
+    is_attributes = False
+    for number, line in enumerate([*lines, ""]):
+        if not line.startswith("    "):  # further lines of an item are indented
+            item = ITEM.match(block[0]) if block and is_attributes else None
+            names = item[1].split(", ") if item else [""]
+            for name in names:
+                result += [f"{name}: {item[2]}", *block[1:]] if item else block
+            block = []
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if following.startswith("---"):
+            is_attributes = line.strip() == "Attributes"
+        block.append(line)
+    return result
 
 
 def starts_paragraph(lines: list[str], number: int) -> bool:
@@ -154,7 +184,9 @@ def short_signature(
 def is_skipped(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
     """Leave out what classes inherit from other libraries."""
     home = getattr(obj, "__module__", None) or "adviz"
-    return True if not home.startswith("adviz") else None
+    # Methods of tuples have no module; fields of named ones have a text of their class
+    is_of_tuple = getattr(obj, "__objclass__", None) is tuple or type(obj) is NAMED_FIELD
+    return True if is_of_tuple or not home.startswith("adviz") else None
 
 
 def write_math(self: Any, node: nodes.math) -> None:
@@ -166,6 +198,8 @@ def write_math(self: Any, node: nodes.math) -> None:
 
 def setup(app: Any) -> None:
     """Register them."""
+    for field in PyObject.doc_field_types:  # as numpydoc calls them
+        field.label = "Attributes" if field.name == "variable" else field.label
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
     app.connect("autodoc-skip-member", is_skipped)
     app.connect("autodoc-process-signature", short_signature)

@@ -1,15 +1,19 @@
 """The documentation site, opened from disk without a network; `make docs` builds it."""
 
+import io
 import os
 import re
 
+import numpy as np
 import pytest
 from driving import Driven, Exported
 from pages import opened_file
+from PIL import Image
 from playwright.sync_api import expect
 
 import adviz
 from adviz import tables
+from adviz.plots import style
 from test_notebooks import REPOSITORY
 
 SITE = REPOSITORY / "site" / adviz.__version__
@@ -26,6 +30,12 @@ PAGES = {
     "glossary": "Glossary",
 }
 PATIENCE = 20_000  # milliseconds; a loaded machine draws late
+# Pages with one sentence for each of the pages behind them
+LISTS = ("tutorials", "how-to", "reference", "explanation", "project")
+# What stands beyond the window's right edge, though nothing fades to say that it scrolls there
+CUT = """() => [...document.querySelectorAll("table, pre, img, iframe, .main-svg")].filter((one) =>
+  one.clientWidth && one.getBoundingClientRect().right > innerWidth + 1
+  && !one.closest("[data-more~=right]")).map((one) => one.outerHTML.slice(0, 200))"""
 # Tutorials whose first explorer is clicked in
 CLICKED = ["01_quickstart", "02_spade_retrieval", "09_compare"]
 
@@ -56,6 +66,18 @@ def test_on_a_narrow_window_pages_are_not_scrolled_sideways(chromium):
             assert page.wider() <= 0, name
 
 
+@pytest.mark.parametrize("name", ["tutorials/14_few_shot", "tables/patchcore-S4", "glossary"])
+def test_on_a_narrow_window_what_is_wider_says_that_it_scrolls(chromium, name):
+    with page_of(chromium, name, width=600) as page:
+        charts = page.browser.locator(".adviz-chart")
+        for chart in charts.all():
+            chart.scroll_into_view_if_needed()
+            expect(chart.locator(".main-svg").first).to_be_visible(timeout=PATIENCE)
+        page.browser.wait_for_function(f"({CUT})().length === 0", timeout=PATIENCE)
+        assert page.browser.locator("[data-more~=right]").count() or not charts.count()
+        assert page.wider() <= 0
+
+
 def spare_height(element, frame):
     """Return by how many pixels a frame is higher than what it shows."""
     shown = frame.evaluate("document.querySelector('main').getBoundingClientRect().height")
@@ -84,6 +106,71 @@ def test_a_chart_tells_its_values(chromium):
         chart.scroll_into_view_if_needed()
         expect(chart.locator(".main-svg").first).to_be_visible(timeout=PATIENCE)
         assert page.problems == []
+
+
+def brightness(element):
+    """Return the mean of a picture of an element, 0 to 255."""
+    return np.asarray(Image.open(io.BytesIO(element.screenshot())).convert("L")).mean()
+
+
+def test_a_chart_is_dark_in_a_dark_page(chromium):
+    with page_of(chromium, "tutorials/14_few_shot", scheme="dark") as page:
+        chart = page.browser.locator(".adviz-chart").first
+        chart.scroll_into_view_if_needed()
+        title = chart.locator(".gtitle").first
+        expect(title).to_have_css("fill", "rgb(230, 230, 230)", timeout=PATIENCE)
+        assert brightness(chart) < 80
+        page.browser.evaluate("document.documentElement.dataset.theme = 'light'")
+        expect(title).to_have_css("fill", "rgb(34, 34, 34)", timeout=PATIENCE)
+        assert brightness(chart) > 200
+
+
+def test_every_colour_of_charts_has_its_partner_in_the_dark():
+    script = (REPOSITORY / "docs/site/static/site.js").read_text()
+    partners = dict(re.findall(r'"(#[0-9A-F]{6})": "(#[0-9A-F]{6})"', script))
+    pale_enough = {style.ORANGE}
+    used = {*style.PALETTE, style.PAPER, style.INK, style.GRID, style.REMARK, style.CHANCE}
+    assert used - pale_enough <= partners.keys()
+    assert len({partners.get(colour, colour) for colour in style.PALETTE}) == len(style.PALETTE)
+
+
+def test_a_picture_of_the_first_page_leads_to_its_explorer(chromium):
+    with page_of(chromium, "index") as page:
+        pictures = page.browser.locator(".adviz-gallery a:has(img)")
+        assert pictures.count() >= 10
+        pictures.first.locator("img").click()
+        page.browser.wait_for_selector(".av-explorer[data-drawn]")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_pages_says_a_sentence_of_each(chromium, name):
+    with page_of(chromium, name) as page:
+        beside = page.browser.locator(".bd-sidebar-primary .bd-toc-item a").all()
+        links = page.browser.locator(".bd-article dt a").all()
+        assert {one.get_attribute("href") for one in links} == {
+            one.get_attribute("href") for one in beside
+        }
+        sentences = page.browser.locator(".bd-article dd").all_text_contents()
+        assert len(sentences) == len(links)
+        assert all(len(text.split()) >= 4 for text in sentences), sentences
+
+
+def test_beside_a_tutorial_stand_all_lessons_and_its_own_sections(chromium):
+    with page_of(chromium, "tutorials/02_spade_retrieval") as page:
+        beside = page.browser.locator(".bd-sidebar-primary")
+        notebooks = list((REPOSITORY / "notebooks").glob("*.ipynb"))
+        assert beside.locator(".bd-toc-item a").count() == len(notebooks) + 1  # and the solutions
+        expect(beside.locator(".bd-toc-item a").first).to_be_visible()
+        assert beside.locator(".page-toc a").count() > 3
+
+
+def test_search_brings_what_a_page_is_about_first(chromium):
+    with opened_file(chromium, SITE / "index.html", quiet=False) as page:
+        page.browser.goto(f"{(SITE / 'search.html').as_uri()}?q=my+photographs")
+        first = page.browser.locator("#search-results li a").first
+        expect(first).to_have_attribute(
+            "href", re.compile("^own-photographs.html"), timeout=PATIENCE
+        )
 
 
 def test_search_finds_a_method_and_a_table(chromium):
