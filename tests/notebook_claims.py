@@ -560,6 +560,14 @@ CLAIMS = {
             ]
             and 1.5 < said[1] - said[0] < 2.5
         ),
+        "faster than PaDiM (# s an image against #)": lambda said, row: (
+            f"PatchCore, coreset=1% {said[0]:.3f} < PaDiM, reimplementation {said[1]:.3f}" in row.text
+            and said[0] > said[1] / 2
+        ),
+        "Against the whole bank (#) and SPADE (#) there is no doubt": lambda said, row: (
+            f"coreset=10% 0.136 < coreset=100% {said[0]:.3f}" in row.text
+            and f"< SPADE, reimplementation {said[1]:.3f}" in row.text
+        ),
         "where nothing is left to lose (# and #)": lambda said, row: (
             said
             == [
@@ -697,7 +705,7 @@ CLAIMS = {
                 strict=True,
             )
         ),
-        "have lost little (PRO # against #)": lambda said, row: (
+        "localisation has lost little, and surely (PRO # against #)": lambda said, row: (
             said == [row("Fig. S6:", f"PatchCore, coreset={size}%")[-1] for size in (1, 100)]
         ),
         "pixel AUROC falls from # to #": lambda said, row: (
@@ -708,10 +716,10 @@ CLAIMS = {
             ]
             and said[0] > said[1]
         ),
-        "With wider neighbourhoods, which undo that, all three numbers rise with size": lambda said, row: (
+        "With wider neighbourhoods ($p$ = # and #), which undo that, all three numbers rise with size": lambda said, row: (
             all(
                 small < large
-                for p in (7, 9)
+                for p in map(int, said)
                 for small, large in zip(
                     row(f"PatchCore, coreset=10%, image_size=288, neighborhood={p}")[-3:],
                     row(f"PatchCore, coreset=10%, image_size=448, neighborhood={p}")[-3:],
