@@ -561,7 +561,8 @@ CLAIMS = {
             and 1.5 < said[1] - said[0] < 2.5
         ),
         "faster than PaDiM (# s an image against #)": lambda said, row: (
-            f"PatchCore, coreset=1% {said[0]:.3f} < PaDiM, reimplementation {said[1]:.3f}" in row.text
+            f"PatchCore, coreset=1% {said[0]:.3f} < PaDiM, reimplementation {said[1]:.3f}"
+            in row.text
             and said[0] > said[1] / 2
         ),
         "Against the whole bank (#) and SPADE (#) there is no doubt": lambda said, row: (
@@ -716,7 +717,7 @@ CLAIMS = {
             ]
             and said[0] > said[1]
         ),
-        "With wider neighbourhoods ($p$ = # and #), which undo that, all three numbers rise with size": lambda said, row: (
+        "With wider neighbourhoods ($p$ = # and #), which undo that, all three numbers rise": lambda said, row: (
             all(
                 small < large
                 for p in map(int, said)

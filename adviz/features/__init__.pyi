@@ -11,3 +11,4 @@ from .networks import EMBEDDED as EMBEDDED
 from .networks import PIXELS as PIXELS
 from .networks import REMEDIES as REMEDIES
 from .networks import new_timm_name as new_timm_name
+from .timm_import import import_timm as import_timm

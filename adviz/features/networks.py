@@ -22,6 +22,7 @@ from adviz._support import got, timed
 from adviz.features.embedded import WEIGHTS, weights_file
 from adviz.features.features import stage_of, stride_of
 from adviz.features.patch_layout import feature_info
+from adviz.features.timm_import import import_timm
 
 EMBEDDED = tuple(WEIGHTS)
 # Names of the parts after the features in weights files, which may differ from the network's or be
@@ -50,7 +51,7 @@ REMEDIES = (
 
 def create(name: str, weights: str | Path | None, image_size: int | None = None) -> nn.Module:
     """Build a network by name with its weights; arguments as for `adviz.Backbone`."""
-    import timm
+    timm = import_timm()
 
     if name in EMBEDDED:
         if image_size is not None:
@@ -97,9 +98,8 @@ def new_timm_name(name: str) -> str:
     >>> new_timm_name("tv_resnet50"), new_timm_name("resnet50")
     ('resnet50.tv_in1k', '')
     """
-    from timm.models import _registry
-
-    return str(getattr(_registry, "_deprecated_models", {}).get(name) or "")
+    registry = import_timm().models._registry
+    return str(getattr(registry, "_deprecated_models", {}).get(name) or "")
 
 
 def digest(model: nn.Module) -> str:
@@ -350,7 +350,7 @@ def _tensors(state: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def _build(name: str, weights: str | Path, options: dict[str, Any]) -> nn.Module:
     """Build a network of timm with the weights of a file, or with seeded random ones."""
-    import timm
+    timm = import_timm()
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # weights="random" means the same weights on every call
@@ -365,7 +365,7 @@ def _build(name: str, weights: str | Path, options: dict[str, Any]) -> nn.Module
 
 def _download(name: str, options: dict[str, Any]) -> nn.Module:
     """Build a network of timm with its published weights, from the hub or the hub's cache."""
-    import timm
+    timm = import_timm()
 
     try:
         with _without_waiting(), timed("%s: built with the published weights", name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adviz.features import EMBEDDED, new_timm_name
+from adviz.features import EMBEDDED, import_timm, new_timm_name
 
 TIMEOUT = 5.0  # seconds
 FILES = ("model.safetensors", "pytorch_model.bin")  # what timm asks its hub for
@@ -13,11 +13,11 @@ def weights_missing(name: str) -> str:
 
     Weights that can be downloaded count as available; nothing is downloaded.
     """
-    import timm
     from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 
     if name in EMBEDDED:
         return ""
+    timm = import_timm()
     new_name = new_timm_name(name)
     if new_name:
         return f"{name} is now {new_name}: use that name, under which its weights are published"
