@@ -170,6 +170,8 @@ class Setting:
 def built_in(categories: Sequence[str] = CATEGORIES, seeds: Sequence[int] = SEEDS) -> Setting:
     """Return a setting on the built-in data at a real size, whose results come with adviz.
 
+    Those of seed 0 are complete, those of seeds 1 and 2 are not yet.
+
     All test images of all categories, at the papers' image sizes, with the networks that come with
     adviz (`OFFLINE`), and three seeds where chance enters. Only the student of reverse distillation
     is smaller, and trained for fewer epochs: `ReverseDistillation.preset("cpu")`.
