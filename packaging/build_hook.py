@@ -34,6 +34,7 @@ class NotebooksHook(BuildHookInterface):  # type: ignore[type-arg]
             smaller = Path(self.folder.name, path.name)
             smaller.write_text(with_smaller_pictures(path.read_text("utf-8")), "utf-8")
             build_data["force_include"][str(smaller)] = f"adviz/notebooks/{path.name}"
+        build_data["force_include"]["notebooks/solutions.md"] = "adviz/notebooks/solutions.md"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary folder."""

@@ -25,11 +25,11 @@ PAGES = (
     "docs/papers-tables.md",
     "docs/pro.md",
     "docs/report.md",
-    "docs/solutions.md",
     "docs/thresholds.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",
     "docs/what-a-score-is.md",
+    "notebooks/solutions.md",
 )
 BLOCK = re.compile(r"^(<!-- not run: .+ -->\n)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 REGISTRATION = re.compile(r"from \.\w+ import (\w+) as \1\n")

@@ -17,7 +17,7 @@ TIMES = re.compile(r"\*\*About (\d+) minutes to read; runs in about (\d+) second
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")
 FILE = re.compile(r"`((?:docs|data|benchmarks)/[\w./-]+\.\w+)`")
 ROW = re.compile(r"^\| \[(\w+)\]\((?:notebooks/)?\1\.ipynb\) \| (.+) \| (\d+) \|$", re.MULTILINE)
-SOLUTIONS = "../docs/solutions.md"  # a page of the repository: beside the notebooks on GitHub
+SOLUTIONS = "solutions.md"  # beside the notebooks, also in a copy of them
 LONGEST, TYPICAL = 12, 5  # lines of a code cell that is read
 
 

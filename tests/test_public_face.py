@@ -32,7 +32,7 @@ SHOWN = {
     "Sample": "defect image label mask path",
     "Split": "boxes defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks "
     "masks_array name paths photograph pixels root subset with_geometry",
-    "Threshold": "backbone category detector digest is_anomalous images load n_anomalous n_good "
+    "Threshold": "backbone category detector digest is_anomalous is_set_on images load n_anomalous n_good "
     "on_test on_train rate rule save to_frame value",
 }
 # of a detector, beside its options and what it finds out, which ends in an underscore

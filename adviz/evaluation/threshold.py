@@ -115,6 +115,23 @@ class Threshold:
                 )
         return np.asarray(np.asarray(prediction.score, np.float64) >= self.value)
 
+    def is_set_on(self, split: NamedSplit) -> bool:
+        """Return whether all or the good ones of these images are those that it was set on.
+
+        Its errors on these are then fewer than on others.
+
+        Examples
+        --------
+        >>> from adviz import calibrate
+        >>> calibrate(prediction, category.test).is_set_on(category.test)
+        True
+        """
+        labels = np.asarray(split.labels)
+        return any(
+            _digest(*_used(split.ids, labels, is_used)) == self.images
+            for is_used in (labels >= 0, labels == 0)
+        )
+
     def save(self, path: str | Path) -> str:
         """Write the threshold to a file, atomically, and return the file's digest.
 
@@ -246,9 +263,8 @@ def calibrate(
         )
     uses_good_alone = rule in ("false_positive_rate", "max_good")
     is_used = labels == 0 if uses_good_alone else labels >= 0
-    ids = [name for name, used in zip(split.ids, is_used, strict=True) if used]
     score = score[is_used]
-    labels = labels[is_used]
+    ids, labels = _used(split.ids, labels, is_used)
     if held_out is None:
         on_test = True if _lie_in("test", ids) else None
     else:
@@ -302,6 +318,13 @@ def _above_good(score: np.ndarray, rule: Rule, rate: float | None) -> float:
         )
     highest = float(np.sort(np.asarray(score, np.float64))[rank - 1])
     return max(math.nextafter(highest, math.inf), highest + MARGIN * abs(highest))
+
+
+def _used(
+    ids: Sequence[str], labels: np.ndarray, is_used: np.ndarray
+) -> tuple[list[str], np.ndarray]:
+    names = [name for name, used in zip(ids, is_used, strict=True) if used]
+    return names, labels[is_used]
 
 
 def _digest(ids: Sequence[str], labels: np.ndarray) -> str:

@@ -236,6 +236,7 @@ def site_paths() -> dict[Path, Path]:
     paths |= {path: Path(path.name) for path in (HERE / "pages").glob("*.md")}
     paths |= {path: Path("images", path.name) for path in (ROOT / "docs" / "images").iterdir()}
     paths |= {path: Path("tutorials", path.name) for path in notebooks()}
+    paths[ROOT / "notebooks" / "solutions.md"] = Path("solutions.md")
     paths |= {ROOT / name: Path(name.lower()) for name in ROOT_PAGES}
     return paths | {ROOT / "data" / "README.md": Path("data.md")}
 
@@ -288,7 +289,7 @@ def lay_out_notebook(path: Path) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = moved_links(cell.source, path)
-            cell.source = cell.source.replace("[docs/solutions.md]", "[the solutions]")
+            cell.source = cell.source.replace("[solutions.md]", "[the solutions]")
             cell.source = ANCHOR.sub(lambda match: f"{match[1]}{slug(match[2])})", cell.source)
         elif cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]

@@ -10,6 +10,7 @@ import adviz
 from adviz.app import cli
 from adviz.app.commands.run import execute
 from adviz.app.learned import learn
+from adviz.app.notebook_html import tables
 from sorted_nuts import copy_nuts
 
 
@@ -24,13 +25,16 @@ def test_the_notebook_runs_on_a_folder_of_photographs(tmp_path, monkeypatch, cap
     done = execute(notebook, tmp_path)
     texts = [output.get("text", "") for cell in done.cells for output in cell.get("outputs", [])]
     printed = "\n".join(texts)
-    assert "false alarms: at most 17% of good photographs, on average" in printed
+    assert "false alarms: at most 17% of further good photographs, on average" in printed
     assert re.search(r"\d of 3 bad ones found", printed)
     # It is what `adviz learn` makes of the same folder
     learned = learn(folder)
     threshold = adviz.load(tmp_path / "it's a nut-threshold.safetensors")
     detector = adviz.load(tmp_path / "it's a nut-detector.safetensors")
     assert threshold.value == learned.threshold.value
+    shown = "\n".join(tables(done))
+    assert f"anomalous from score {threshold.value:.5g} on" in shown
+    assert "bad ones found" in shown
     np.testing.assert_array_equal(detector.bank_, learned.detector.bank_)
     kept = sorted(file.name for file in tmp_path.glob("*.safetensors"))
     assert kept == ["it's a nut-detector.safetensors", "it's a nut-threshold.safetensors"]

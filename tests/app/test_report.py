@@ -159,14 +159,18 @@ def test_the_metrics_are_those_of_independent_libraries(write, category, predict
 
 
 def test_thresholds_say_what_they_flag_and_where_they_were_set(write, category, predictions):
-    held = calibrate(predictions["A"], category.test, rule="full_recall", held_out=True)
+    others = category.test.subset([0, 2, 4])
+    prediction = dataclasses.replace(
+        predictions["A"], score=np.array([0.1, 0.4, 0.5]), anomaly_map=None
+    )
+    held = calibrate(prediction, others, rule="full_recall", held_out=True)
     page = write(thresholds={"A": held, "B": 3.0})
     table = page.tables[1].set_index("detector")
     assert float(table.loc["A", "threshold"]) == 0.5
     assert tuple(table.loc["A", ["false positives", "false negatives"]]) == ("1", "0")
     assert tuple(table.loc["B", ["false positives", "false negatives"]]) == ("1", "0")
     assert float(table.loc["A", "precision"]) == pytest.approx(2 / 3, abs=6e-4)
-    assert "full_recall, set on 3 good and 2 anomalous images" in table.loc["A", "set by"]
+    assert "full_recall, set on 2 good and 1 anomalous images" in table.loc["A", "set by"]
     assert "A predicts 2 of 2 anomalous and 1 of 3 good images as anomalous." in page.text
     assert "optimistic" not in page.text
 
@@ -175,7 +179,25 @@ def test_a_threshold_that_nobody_gave_is_called_optimistic(write, predictions):
     (row,) = write(predictions=predictions["B"]).tables[1].to_dict("records")
     assert row["threshold"] == "8"
     assert "F1-optimal" in row["set by"]
-    assert "set on these test images themselves" in row["set by"]
+    assert "set on these images themselves" in row["set by"]
+
+
+@pytest.mark.parametrize("rule", ["f1", "max_good"])
+def test_a_threshold_that_was_set_on_images_of_the_report_is_called_so(
+    write, category, predictions, rule
+):
+    good = category.test.subset([0, 1, 2])
+    held_out = {"f1": category.test, "max_good": good}[rule]
+    prediction = predictions["A"]
+    if rule == "max_good":
+        prediction = dataclasses.replace(prediction, score=prediction.score[:3], anomaly_map=None)
+    page = write(thresholds={"A": calibrate(prediction, held_out, rule=rule, held_out=True)})
+    assert "set on these images themselves" in page.text
+    assert re.search(
+        r"A predicts \d of 2 anomalous and \d of 3 good images as anomalous, by a threshold that "
+        "was set on these same images: expect more errors on others[.]",
+        page.text,
+    )
 
 
 def test_all_scores_are_there_the_highest_first(write):
@@ -218,12 +240,12 @@ def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
     found = dataclasses.replace(predictions["A"], anomaly_map=None)
     page = write(Category("nut", category.train, unlabelled), found)
     assert "tested on 5 unlabelled" in page.text
-    assert "A predicts 1 of 5 unlabelled images as anomalous." in page.text
+    assert "A predicts 1 of 5 unlabelled images as anomalous, by a threshold" in page.text
     assert (
-        "- is undefined: image AUROC, image AP, best F1, false positives at 100 % recall (no anomalous image"
-        in page.text
+        "— stands for what is undefined: image AUROC, image AP, best F1, false positives at 100 % "
+        "recall (no anomalous image" in page.text
     )
-    assert set(page.tables[0]["A"]) == {"-"}
+    assert set(page.tables[0]["A"]) == {"—"}
     assert "Curves" not in page.text
 
 
@@ -299,7 +321,8 @@ def test_sorted_photos_can_be_reported(tmp_path, write):
         category, Prediction(np.array([0.2, 0.7]), rng.random((2, SIZE, SIZE)), detector="A")
     )
     assert (
-        "- is undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)" in page.text
+        "— stands for what is undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)"
+        in page.text
     )
 
 

@@ -221,3 +221,15 @@ def test_a_file_whose_contents_do_not_fit_is_refused(tmp_path, change):
         ValueError, match=r"expected a saved Threshold in .*, but its parts do not fit"
     ):
         Threshold.load(tmp_path / "line")
+
+
+def test_a_threshold_knows_images_that_it_was_set_on():
+    everything = split(LABELS)
+    best = calibrate(SCORE, everything, held_out=True)
+    assert best.is_set_on(everything)
+    assert not best.is_set_on(split(LABELS, folder="other"))
+    above_good = calibrate(SCORE, everything, rule="max_good", held_out=True)
+    assert above_good.is_set_on(everything)
+    assert above_good.is_set_on(everything.subset(range(4)))
+    assert not above_good.is_set_on(everything.subset(range(3)))
+    assert not best.is_set_on(everything.subset(range(4)))

@@ -55,6 +55,7 @@ def test_the_wheel_has_the_package_and_the_notebooks(built):
         if file.is_file() and not ignored & set(file.parts):
             assert file.relative_to(ROOT).as_posix() in names
     notebooks = {f"adviz/notebooks/{file.name}" for file in (ROOT / "notebooks").glob("*.ipynb")}
+    notebooks.add("adviz/notebooks/solutions.md")
     assert notebooks == {name for name in names if name.startswith("adviz/notebooks/")}
     tops = {name.split("/")[0] for name in names}
     assert len(tops) == 2  # adviz and its metadata

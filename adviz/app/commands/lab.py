@@ -15,6 +15,7 @@ SUMMARY = "copy the notebooks next to you and open them in JupyterLab"
 NEEDS = {"jupyterlab": "JupyterLab"}
 START_HERE = "00_start_here.ipynb"  # which notebook answers which question
 QUICKSTART = "01_quickstart.ipynb"
+SOLUTIONS = "solutions.md"  # which the notebooks link to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,13 +51,13 @@ def notebooks_folder() -> Path:
 
 
 def copy_notebooks(target: Path) -> list[Path]:
-    """Copy the shipped notebooks, except over changed ones; return the files left unchanged."""
+    """Copy the notebooks and their solutions, except over changed files; return these."""
     from adviz._support import replace_file  # not before it is needed: numpy takes a while
 
     source = notebooks_folder()
     target.mkdir(parents=True, exist_ok=True)
     changed = []
-    for original in sorted(source.glob("*.ipynb")):
+    for original in sorted([*source.glob("*.ipynb"), *source.glob(SOLUTIONS)]):
         file = target / original.name
         if not file.exists():
             replace_file(file, original.read_bytes())

@@ -48,7 +48,8 @@ part""",
     (
         "markdown",
         """## Look
-Step through the photographs, the highest scores first; `?` lists the keys.""",
+Step through the photographs, the highest scores first; `?` lists the keys. (In Jupyter: a page
+written from this notebook holds a picture.)""",
     ),
     ("code", 'explore.results(part, {"PatchCore": prediction})'),
     ("markdown", "Click a pixel: which normal patches was it compared with?"),
@@ -56,8 +57,10 @@ Step through the photographs, the highest scores first; `?` lists the keys.""",
     (
         "markdown",
         """## From which score on is a photograph anomalous?
-The threshold is set on good photographs that the detector has not seen. Of further good ones at
-most the printed fraction is called anomalous, on average; with more photographs it can be less.""",
+The threshold is set on good photographs that the detector has not seen. Of further good ones the
+printed fraction is called anomalous, on average over such thresholds; of one alone it can be more.
+With more photographs it can be less. (The best F1 below is at another threshold, the best one for
+exactly these photographs.)""",
     ),
     (
         "code",
@@ -70,7 +73,8 @@ threshold = calibrate(
     held_out=True,
 )
 is_bad = part.test.labels == 1
-print(f"false alarms: at most {rate:.0%} of good photographs, on average")
+print(f"anomalous from score {threshold.value:.5g} on")
+print(f"false alarms: at most {rate:.0%} of further good photographs, on average")
 print(threshold.is_anomalous(prediction)[is_bad].sum(), "of", is_bad.sum(), "bad ones found")""",
     ),
     (
@@ -125,8 +129,13 @@ def notebook_text(folder: Path) -> str:
     cells = []
     for number, (kind, text) in enumerate(CELLS):
         filled = text.replace("FOLDER_TEXT", repr(str(folder))).replace("NAME", folder.name)
-        make = new_code_cell if kind == "code" else new_markdown_cell
-        cells.append(make(filled, id=f"adviz-{number:02d}"))
+        cell_id = f"adviz-{number:02d}"
+        if kind == "markdown":
+            cells.append(new_markdown_cell(filled, id=cell_id))
+        else:
+            # What `adviz run` prints
+            tags = ["table"] if "print(" in filled or filled.startswith("data.check") else []
+            cells.append(new_code_cell(filled, id=cell_id, metadata={"tags": tags} if tags else {}))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook = new_notebook(cells=cells, metadata={"kernelspec": kernel})
     return str(nbformat.writes(notebook)) + "\n"

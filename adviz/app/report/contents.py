@@ -19,12 +19,12 @@ from adviz.prediction import Prediction
 from adviz.sweep import surroundings
 
 KINDS = {GOOD: "good", ANOMALOUS: "anomalous", UNLABELLED: "unlabelled"}
-UNDEFINED = "-"
+UNDEFINED = "—"
 # Metrics at the threshold of best F1; the table of thresholds has those of the thresholds used.
 AT_BEST_F1 = ("threshold", "false positives", "false negatives")
 # Areas under the curves, as attributes of a result.
 AREAS = {"roc": "image_auroc", "precision_recall": "image_ap", "pro": "pro"}
-OPTIMISTIC = "set on these test images themselves, so that its errors are optimistic"
+OPTIMISTIC = "set on these images themselves, so that its errors are optimistic"
 LOW_SCORES = "set on training images, which the detector knows and scores too low"
 FLAT = 1.5  # width / height from which the two pictures of an image stand one below the other
 STRIP_WIDTH = 7.6  # inches: a page of 600 pixels then shrinks its letters little
@@ -203,7 +203,7 @@ def _decision(
         rule += f" {threshold.rate:g}"
     rule += f", set on {threshold.n_good} good and {threshold.n_anomalous} anomalous images"
     caveats = []
-    if threshold.on_test:
+    if threshold.on_test or threshold.is_set_on(split):
         caveats.append(OPTIMISTIC)
     if threshold.on_train:
         caveats.append(LOW_SCORES)
@@ -278,7 +278,7 @@ def _section(
         scale = (style.number(limits[0]), style.number(limits[1]), _gradient())
     return Section(
         name=name,
-        verdict=_verdict(name, counts),
+        verdict=_verdict(name, counts, decision),
         decision=decision,
         threshold=style.number(threshold),
         rule=decision.rule,
@@ -290,8 +290,8 @@ def _section(
     )
 
 
-def _verdict(name: str, counts: Outcome) -> str:
-    """Return one sentence on what the threshold does."""
+def _verdict(name: str, counts: Outcome, decision: Decision) -> str:
+    """Return one sentence on what the threshold does, and whether other images may tell."""
     n_anomalous = counts.true_positives + counts.false_negatives
     n_good = counts.false_positives + counts.true_negatives
     n_unlabelled = counts.unlabelled_flagged + counts.unlabelled_passed
@@ -302,7 +302,10 @@ def _verdict(name: str, counts: Outcome) -> str:
         phrases.append(f"{counts.false_positives} of {n_good} good")
     if n_unlabelled:
         phrases.append(f"{counts.unlabelled_flagged} of {n_unlabelled} unlabelled")
-    return f"{name} predicts {' and '.join(phrases)} images as anomalous."
+    text = f"{name} predicts {' and '.join(phrases)} images as anomalous"
+    if OPTIMISTIC in decision.caveat:
+        text += ", by a threshold that was set on these same images: expect more errors on others"
+    return f"{text}."
 
 
 def _errors(counts: Outcome) -> list[str]:
