@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -18,6 +19,10 @@ OFFLINE_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 """
+NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'
+EXPLORERS = (
+    "*Explorers are pictures on this page; they answer in Jupyter, where the notebook runs.*"
+)
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
@@ -53,13 +58,53 @@ def tables(notebook: NotebookNode) -> list[str]:
 
 
 def to_html(notebook: NotebookNode, title: str) -> str:
-    """Return the executed notebook as one page that loads nothing from the network."""
-    from nbconvert import HTMLExporter
+    """Return the executed notebook as one page that loads nothing from the network.
 
+    Equations are MathML, code that the notebook folds is left out, and where it has explorers, of
+    which a page holds pictures, it says so.
+    """
+    from nbconvert import HTMLExporter
+    from nbformat.v4 import new_markdown_cell
+
+    shown = with_plotly_html(notebook)
+    for cell in shown.cells:
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            cell.metadata["transient"] = {"remove_source": True}
+    if any("explore." in cell.source for cell in shown.cells if cell.cell_type == "code"):
+        shown.cells.insert(0, new_markdown_cell(EXPLORERS))
     exporter = HTMLExporter(raw_template=OFFLINE_TEMPLATE, embed_images=True)
-    resources = {"metadata": {"name": title}}
-    page, _ = exporter.from_notebook_node(with_plotly_html(notebook), resources=resources)
+    exporter.register_filter("markdown2html", markdown_filter())
+    page, _ = exporter.from_notebook_node(shown, resources={"metadata": {"name": title}})
     return str(page)
+
+
+def markdown_filter() -> Callable[[Any, str], str]:
+    """Return nbconvert's filter for markdown cells, with equations as MathML.
+
+    Browsers draw MathML without a script.
+    """
+    import latex2mathml.converter
+    from jinja2 import pass_context
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    def mathml(equation: str, display: str) -> str:
+        text: str = latex2mathml.converter.convert(equation, display=display)
+        return text.replace(NAMESPACE, "")  # which nbconvert would spell out in headings
+
+    class Renderer(IPythonRenderer):  # type: ignore[misc]
+        def inline_math(self, body: str) -> str:
+            return mathml(body, "inline")
+
+        def block_math(self, body: str) -> str:
+            return mathml(body, "block")
+
+    @pass_context
+    def to_html(context: Any, source: str) -> str:
+        attachments = context.get("cell", {}).get("attachments", {})
+        renderer = Renderer(escape=False, embed_images=True, attachments=attachments)
+        return str(MarkdownWithMath(renderer=renderer).render(source))
+
+    return to_html
 
 
 def with_plotly_html(notebook: NotebookNode) -> NotebookNode:

@@ -38,6 +38,7 @@ def shipped(tmp_path, monkeypatch):
     """A stand-in for the shipped notebooks, quick to run."""
     folder = tmp_path / "shipped"
     folder.mkdir()
+    (folder / lab.SOLUTIONS).write_text("# Solutions")
     write_notebook(
         folder / lab.QUICKSTART,
         new_markdown_cell("# Quick"),
@@ -60,7 +61,11 @@ def shipped(tmp_path, monkeypatch):
 def test_copy_keeps_what_the_user_changed(shipped, tmp_path):
     target = tmp_path / "deep" / "mine"
     assert lab.copy_notebooks(target) == []
-    assert sorted(file.name for file in target.iterdir()) == [lab.QUICKSTART, "02_other.ipynb"]
+    assert sorted(file.name for file in target.iterdir()) == [
+        lab.QUICKSTART,
+        "02_other.ipynb",
+        lab.SOLUTIONS,
+    ]
     (target / "02_other.ipynb").write_text("mine")
     (target / lab.QUICKSTART).unlink()
     assert lab.copy_notebooks(target) == [target / "02_other.ipynb"]
