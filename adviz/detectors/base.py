@@ -56,12 +56,18 @@ def all_or_nothing(fit: Callable[[D, Features], D]) -> Callable[[D, Features], D
 
 
 def reported(predict: Callable[[D, Features], P]) -> Callable[[D, Features], P]:
-    """Make a `predict` say in the log what it did and how long it took."""
+    """Make a `predict` say in the log what it did and how long it took.
+
+    A prediction that does not say whose it is gets the detector's name.
+    """
 
     @functools.wraps(predict)
     def predict_and_report(self: D, features: Features) -> P:
         with _timed(self, "predicted", features):
-            return predict(self, features)
+            prediction = predict(self, features)
+        if getattr(prediction, "detector", None) != "":
+            return prediction
+        return dataclasses.replace(prediction, detector=type(self).__name__)  # type: ignore[type-var]
 
     return predict_and_report
 
@@ -305,8 +311,10 @@ class Detector:
 
         Raises
         ------
-        ValueError: not fitted.  TypeError: a class that does not say all that it has learned.
-        OSError: it cannot be written; what was there before is untouched.
+        ValueError: not fitted, or sides other than `learned` says.
+        TypeError: a class that does not say all that it has learned, or other types than it says.
+        OSError: it cannot be written.
+        What was there before is untouched each time.
 
         Examples
         --------
@@ -322,6 +330,8 @@ class Detector:
         cls, path: str | Path, *, digest: str | None = None, device: str | None = None
     ) -> Self:
         """Read a fitted detector that `save` wrote; nothing in the file is executed.
+
+        A class of your own may have moved from a notebook or script to a module since, or back.
 
         Parameters
         ----------
@@ -387,9 +397,7 @@ class Detector:
     def _predicting(self, features: Features) -> Features:
         """Return the same layers of the test features, checked against those of the training."""
         if not hasattr(self, "layers_"):
-            raise ValueError(
-                f"{type(self).__name__} must be fitted before it predicts: call fit(features) first"
-            )
+            raise ValueError(save_load.unfitted(self, "predicts"))
         require_attributes(features, "select strides", EXPECTED)
         chosen = features.select(self.layers_)
         channels = {name: array.shape[1] for name, array in chosen.items()}

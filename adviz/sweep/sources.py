@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from adviz import data
+from adviz._support import got
 from adviz.data import Category, published_counts
 from adviz.sweep.experiment import Experiment
 
@@ -19,6 +20,7 @@ TEST_FRAMES_EVERY = 5
 SCENES = 12
 # All other names are folders of MVTec-style categories
 READ_BY_NAME = (DEMO, *ONE_CLASS, MAGNETIC_TILES, *SHANGHAITECH)
+MVTEC = "mvtec"
 MVTEC_CATEGORIES = 15
 CLASSES = 10  # of each of these sets, about equally large
 AS_PUBLISHED = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
@@ -29,7 +31,8 @@ def load(experiment: Experiment, root: Path | None = None) -> Category:
 
     Raises
     ------
-    FileNotFoundError: they are not there; what was looked for is named.
+    FileNotFoundError: they are not there; what was looked for is named, and of an unknown data set
+        those that are known.
     """
     dataset = experiment.data
     name = experiment.category
@@ -50,9 +53,21 @@ def load(experiment: Experiment, root: Path | None = None) -> Category:
             geometry=geometry,
         )
     else:
+        if dataset != MVTEC and not folder.is_dir():
+            raise FileNotFoundError(_unknown(dataset, folder))
         category = data.mvtec(folder, name, geometry=geometry)
     test_images = range(0, len(category.test), experiment.every)
     return Category(name, category.train, category.test.subset(test_images))
+
+
+def _unknown(name: str, folder: Path) -> str:
+    """Return the error of a data set that is neither known by its name nor a folder."""
+    others = ", ".join(READ_BY_NAME[1:])
+    return (
+        f'expected a data set: "{DEMO}", which is built in, one that is read by its name '
+        f"({others}), or the name of a folder of MVTec-style categories in {folder.parent}, found "
+        f"no folder {folder}, {got(name, [*READ_BY_NAME, MVTEC])}"
+    )
 
 
 def folder_of(name: str, root: Path | None = None) -> Path:

@@ -47,6 +47,8 @@ def whole_images_and_back(driven):
     expect(driven.status).to_contain_text("whole images")
     expect(title).to_contain_text("normal images most like it")
     expect(driven.find(".av-card-cut:visible")).to_have_count(0)
+    expect(driven.find(".av-is-score")).to_contain_text("k = 5: the score")
+    expect(driven.find(".av-by-rank p").first).to_contain_text("of the first 5 is the score")
     driven.pick(112, 56)
     driven.becomes(whole=False, picked=[112, 56])
     expect(title).to_contain_text("nearest patch")

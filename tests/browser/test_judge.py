@@ -57,7 +57,7 @@ def test_nothing_stands_on_the_page_that_does_nothing(chromium, judged):
             "neighbours",
             "click on a neighbour or its bar",
             "click on the image",
-            "wheel, pinch, + and -",
+            "Ctrl + wheel, pinch, + and -",
             "m, held",
             "right click, or ⋯",
             "Ctrl+Z, or ↶",

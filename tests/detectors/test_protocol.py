@@ -11,8 +11,9 @@ from random_features import make_features
 from test_contract import DETECTORS, features_for
 
 import adviz
-from adviz import SPADE, AnomalyDINO, PaDiM, PatchCore, ReverseDistillation, detectors
+from adviz import SPADE, AnomalyDINO, PaDiM, PatchCore, Prediction, ReverseDistillation, detectors
 from adviz.detectors import Detector
+from adviz.detectors.base import reported
 
 PACKAGE = Path(adviz.__file__).parent
 SHORT = {"student": "small", "width": 0.25, "epochs": 2, "batch": 2}
@@ -121,3 +122,16 @@ def test_a_class_without_methods_says_so():
         Empty().predict(make_features(2))
     assert Empty().layers_read == (16,)
     assert Empty().work(n_train=2, n_test=3, locations=4, channels=5) == (40, 60)
+
+
+@pytest.mark.parametrize(("said", "shown"), [("", "Own"), ("mine", "mine")])
+def test_a_prediction_that_does_not_say_whose_it_is_gets_the_class_as_its_name(said, shown):
+    @dataclasses.dataclass(repr=False)
+    class Own(Detector):
+        layers: tuple[int | str, ...] = (16,)
+
+        @reported
+        def predict(self, features):
+            return Prediction(np.arange(features.n_images), detector=said)
+
+    assert Own().predict(make_features(3)).detector == shown

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { columnsOf, surroundings } from "../../adviz/explore/js/cards.js";
 import {
-  captions, compared, large, layersTitle, ranksWords, remarks, small, title, why,
+  captions, compared, large, layersTitle, ranksWords, remarks, scoredBy, small, title, why,
 } from "../../adviz/explore/js/compared.js";
 
 const SIZE = [8, 8];
@@ -54,7 +54,7 @@ test("fewer neighbours: only the first count, and a chosen one is shown beyond t
   assert.deepEqual(ranksOf(large(now)), [1, 2, 4]);
   assert.deepEqual(small(now), []);
   assert.equal(captions(large(now), now, one.facts, NAMES)[2].heading, "rank 4 · chosen");
-  assert.match(ranksWords(now), /^rank 1 to 6; filled: the first k = 2; .*running minimum/);
+  assert.match(ranksWords(now, one.facts, null), /^rank 1 to 6; filled: the first k = 2; .*running minimum/);
   assert.equal(seen(one, [0, 0], { rank: 9 }).chosen, 0);
 });
 
@@ -68,6 +68,29 @@ test("whole images: where they are asked for, nothing finer exists or no pixel i
   assert.deepEqual(ranksOf(large(now)), [1, 2, 3]);
   assert.match(why(now, one.facts, "DN2"), /^DN2 compares whole images: /);
   assert.equal(why(seen(one, null), one.facts, "DN2"), "");
+});
+
+test("the score of an image among the means over the retrieved ones, squared or not, or none", () => {
+  const now = seen(spade(), null); // squared distances 1 to 6
+  assert.deepEqual(scoredBy(now, 2.5), { count: 4, squared: true });
+  const roots = (1 + Math.SQRT2 + Math.sqrt(3)) / 3;
+  assert.deepEqual(scoredBy(now, roots), { count: 3, squared: false });
+  assert.equal(scoredBy(now, 2.51), null);
+  assert.equal(scoredBy(seen(spade(), [0, 0]), 2.5), null);
+  const said = (score) => ranksWords(now, spade().facts, scoredBy(now, score));
+  assert.match(said(2.5), /that of the first 4 is the score of the image \(DN2's Eq. 2\)$/);
+  assert.match(said(roots), /the score of the image is the mean of the first 3 distances, not squared$/);
+  assert.match(said(2.51), /the mean up to there, which is not the score of the image$/);
+});
+
+test("nothing is said of what a score is made of that the prediction does not tell", () => {
+  const said = (changes) => {
+    const one = spade({ order: "distance", ...changes });
+    return ranksWords(seen(one, [0, 0]), one.facts, null);
+  };
+  assert.match(said({ root: true }), /k chooses what is shown here; the map is made of the nearest alone$/);
+  assert.match(said({ root: null }), /whether score and map are made of one or of several of them/);
+  assert.match(said({ root: null, limits: null }), /whether the score is made of one or of several/);
 });
 
 test("layers without neighbours, and neither", () => {

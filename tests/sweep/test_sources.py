@@ -8,7 +8,7 @@ import standin_tiles
 from adviz import DN2
 from adviz.data import Geometry
 from adviz.sweep import Experiment, measuring
-from adviz.sweep.sources import folder_of, load
+from adviz.sweep.sources import READ_BY_NAME, folder_of, load
 
 SMALL = Geometry(64, crop=False)
 
@@ -63,3 +63,17 @@ def test_the_masks_of_an_array_are_part_of_what_a_row_was_made_of(campus, tmp_pa
     masks[10, 0, 0] = 1
     np.save(file, masks)
     assert measuring._digest(load(one, tmp_path)) != before
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("mine", "got 'mine'"), ("dmeo", "got 'dmeo': did you mean 'demo'?")]
+)
+def test_an_unknown_data_set_is_told_which_there_are(tmp_path, name, end):
+    with pytest.raises(FileNotFoundError, match='expected a data set: "demo"') as caught:
+        load(Experiment(name, "hex_nut", DN2()), tmp_path)
+    said = str(caught.value)
+    assert all(known in said for known in READ_BY_NAME)
+    assert f"MVTec-style categories in {tmp_path}, found no folder {tmp_path / name}, " in said
+    assert said.endswith(end)
+    with pytest.raises(FileNotFoundError, match="the folder of MVTec AD, found none"):
+        load(Experiment("mvtec", "cable", DN2()), tmp_path)

@@ -229,7 +229,10 @@ def _check_identity(header: Header, kinds: list[str], digest: str | None) -> Non
     """Refuse a file of another kind, or another one than the digest asks for."""
     kind = header.description["kind"]
     if kind not in kinds:
-        raise ValueError(f"it is a saved {kind}: load it as that, or with adviz.load")
+        remedy = "load it as that, or with adviz.load"
+        if ":" in kind:  # "module:Class", of somebody else
+            remedy = f"load it with that class, {kind.rpartition(':')[2]}.load(path)"
+        raise ValueError(f"it is a saved {kind}: {remedy}")
     if digest is not None and digest != header.digest:
         raise ValueError(
             f"its digest is {header.digest}, not {digest}: "

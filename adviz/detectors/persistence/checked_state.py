@@ -47,10 +47,14 @@ class CheckedState:
         """
         array = self._unread.pop(name)
         if not isinstance(array, np.ndarray) or array.ndim != len(shape.split()):
-            raise TypeError(f"expected {name} as an array ({shape}), got {str(array)[:80]}")
-        right_type = array.dtype.kind == "i" if dtype == "int" else array.dtype == np.dtype(dtype)
+            raise TypeError(f"expected {name} as an array ({shape}), got {_described(array)}")
+        # A file's bytes are little-endian, whatever an array had in memory
+        found = array.dtype.newbyteorder("=")
+        right_type = found.kind == "i" if dtype == "int" else found == np.dtype(dtype)
         if not right_type:
-            raise TypeError(f"expected {name} of type {dtype}, got {array.dtype}")
+            raise TypeError(
+                f"expected {name} of type {dtype}, got {array.dtype} of shape {array.shape}"
+            )
         sides = zip(shape.split(), array.shape, strict=True)
         expected = tuple(self.sides.setdefault(letter, side) for letter, side in sides)
         if array.shape != expected:
@@ -70,7 +74,7 @@ class CheckedState:
         """Return a number, text or tuple of a declared type, its numbers within bounds."""
         value = self._unread.pop(name)
         if not is_of_type(value, kind):
-            raise TypeError(f"expected {name} as {kind}, got {str(value)[:80]}")
+            raise TypeError(f"expected {name} as {kind}, got {_described(value)}")
         for number in value if isinstance(value, tuple) else (value,):
             too_small = least is not None and number < least
             if too_small or (most is not None and number > most):
@@ -86,6 +90,13 @@ class CheckedState:
         if self._unread:
             names = ", ".join(map(str, self._unread))
             raise ValueError(f"it holds more than is known: {names}")
+
+
+def _described(value: Any) -> str:
+    """Return what a value is: of an array its type and shape, not its numbers."""
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} of shape {value.shape}"
+    return f"{str(value)[:80]} ({type(value).__name__})"
 
 
 def index_arrays(index: Any) -> dict[str, np.ndarray] | None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+import numpy as np
+
 from adviz._support import archive, check_device, is_of_type
 from adviz.data import Geometry
 from adviz.detectors.persistence.checked_state import CheckedState
@@ -33,7 +35,7 @@ def save(detector: Any, path: str | Path) -> str:
 
 def load(cls: type[T], path: str | Path, digest: str | None, device: str | None) -> T:
     """Read a detector of a class; see `Detector.load`."""
-    file = archive.read(path, [name_of(cls)], digest=digest)
+    file = archive.read(path, _accepted_kind(cls, path), digest=digest)
     if device is not None:
         if "device" not in get_type_hints(cls):
             raise ValueError(
@@ -45,6 +47,22 @@ def load(cls: type[T], path: str | Path, digest: str | None, device: str | None)
         return restored(cls, file.content, device)
 
 
+def _accepted_kind(cls: type[Any], path: str | Path) -> str:
+    """Return the kind of file that a class reads: its own name's, or that of where it was before.
+
+    A class moves from a notebook or script, where it is "__main__:Mine", to a module, and back. The
+    file holds arrays and options only, which are checked by those of the class.
+    """
+    name = name_of(cls)
+    kind = archive.kind_of(path)
+    if not (is_user_defined(name) and is_user_defined(kind)):
+        return name
+    module, _, here = name.partition(":")
+    saved_in, _, saved = kind.partition(":")
+    moved = here == saved and "__main__" in (module, saved_in)
+    return kind if moved else name
+
+
 def contents(detector: Any) -> dict[str, Any]:
     """Return all that makes a fitted detector, as a tree of numbers, texts and arrays.
 
@@ -54,9 +72,7 @@ def contents(detector: Any) -> dict[str, Any]:
     ValueError: not fitted, or an option that could not be read again.
     """
     if not hasattr(detector, "layers_"):
-        raise ValueError(
-            f"{type(detector).__name__} must be fitted before it is saved: call fit(features) first"
-        )
+        raise ValueError(unfitted(detector, "is saved"))
     backbone, digest = detector._backbone
     geometry = None  # a subclass's could not be read again
     if type(detector.geometry_) is Geometry:
@@ -77,6 +93,22 @@ def contents(detector: Any) -> dict[str, Any]:
         },
         "state": state,
     }
+
+
+def unfitted(detector: Any, before: str) -> str:
+    """Return the error of a detector without what `Detector._fitting` notes, before it "is saved".
+
+    Where `fit` has set something nevertheless, it is `_fitting` that was not called.
+    """
+    name = type(detector).__name__
+    options = {field.name for field in dataclasses.fields(detector)}
+    learned = sorted(set(vars(detector)) - options)
+    if not learned:
+        return f"{name} must be fitted before it {before}: call fit(features) first"
+    return (
+        f"expected layers_ and channels, which self._fitting notes, before {name} {before}, got "
+        f"only {', '.join(learned)}: begin its fit with features = self._fitting(features)"
+    )
 
 
 def restored(cls: type[T], content: Mapping[str, Any], device: str | None) -> T:
@@ -186,7 +218,8 @@ def listed_state(detector: Any) -> dict[str, Any]:
 
     Raises
     ------
-    TypeError: `fit` has set more than that.
+    TypeError: `fit` has set more than that, less, or other types.
+    ValueError: arrays whose sides do not fit together.
     """
     options = {field.name for field in dataclasses.fields(detector)}
     unlisted = sorted(set(vars(detector)) - options - SET_BY_BASE - set(detector.learned))
@@ -196,28 +229,58 @@ def listed_state(detector: Any) -> dict[str, Any]:
             f"{type(detector)} with {', '.join(unlisted)} beside: add them to it, or write arrays "
             "with adviz.archive.write"
         )
+    unset = [name for name in detector.learned if not hasattr(detector, name)]
+    if unset:
+        raise TypeError(
+            f"expected fit of {type(detector).__name__} to set all that its `learned` lists, got "
+            f"no {', '.join(unset)}: set them in fit, to None where they are optional"
+        )
     state = {}
     for name, kind in detector.learned.items():
-        value = getattr(detector, name)
+        value = _plain(getattr(detector, name))
         if value is not None or not _is_optional(kind):
             state[name] = value
+    try:
+        _checked_state(detector, state)
+        detector._check_learned()
+    except (TypeError, ValueError) as error:
+        remedy = f"what fit sets must be what `learned` of {type(detector).__name__} says"
+        if isinstance(error, TypeError):
+            remedy += ": convert it in fit, as by .astype(np.float32), or correct `learned`"
+        raise type(error)(f"{error}: {remedy}") from error
     return state
 
 
 def restore_listed_state(detector: Any, state: Mapping[str, Any]) -> None:
     """Set what `learned` lists, checked by its types and sides."""
+    for name, value in _checked_state(detector, state).items():
+        setattr(detector, name, value)
+    detector._check_learned()
+
+
+def _checked_state(detector: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `learned` lists, name -> value; refuse other types, sides and names."""
     checked = CheckedState(state, C=sum(detector._channels.values()))
+    values: dict[str, Any] = {}
     for name, kind in detector.learned.items():
         if _is_optional(kind) and name not in state:
-            value = None
+            values[name] = None
         elif isinstance(kind, str):
             dtype, _, sides = kind.removesuffix(OPTIONAL).partition(" ")
-            value = checked.array(name, dtype, sides)
+            values[name] = checked.array(name, dtype, sides)
         else:
-            value = checked.value(name, kind)
-        setattr(detector, name, value)
+            values[name] = checked.value(name, kind)
     checked.end()
-    detector._check_learned()
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with Python's numbers for numpy's, as a file gives them back."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (list, tuple):
+        return type(value)(_plain(item) for item in value)
+    return value
 
 
 def _is_optional(kind: Any) -> bool:

@@ -27,6 +27,7 @@ const CHANNELS = 8;
  * @property {number} chosen rank; 0: none
  * @property {string[]} names
  * @property {number} width
+ * @property {"score" | "mean"} what `score` is, of a patch or of whole images
  */
 
 /**
@@ -123,10 +124,10 @@ function rankAfter(key, rank, count) {
 }
 
 /** @param {RankGiven} given @param {number} rank */
-function textOf({ distance, score, names, k }, rank) {
+function textOf({ distance, score, names, k, what }, rank) {
   const texts = evenly(distance);
   const words = [`rank ${rank}`, names[rank - 1], `d² = ${texts[rank - 1]}`];
-  if (score) words.push(`score with the first ${rank}: ${evenly(score)[rank - 1]}`);
+  if (score) words.push(`${what} with the first ${rank}: ${evenly(score)[rank - 1]}`);
   if (rank > k) words.push(`not among the first ${k}`);
   return words.join(" · ");
 }
@@ -199,29 +200,39 @@ function printed(count, wide, chosen) {
 export function scoreByK(change) {
   /** @type {Map<number, ReturnType<typeof make>>} */
   const made = new Map();
-  const label = h("span.av-by-k-name", {}, "score");
+  const label = h("span.av-by-k-name");
   const what = "score by number of neighbours";
   const node = h("div.av-by-k", { role: "group", "aria-label": what }, label);
 
   /** @param {number} k */
   function make(k) {
+    const name = h("span");
     const score = h("b");
-    const button = own(h("button", { type: "button" }, h("span", {}, `k = ${k}`), score));
+    const button = own(h("button", { type: "button" }, name, score));
     button.addEventListener("click", () => change({ k }));
-    return { node: button, score };
+    return { node: button, name, score };
   }
 
-  /** @param {{ score: number[], k: number }} given */
-  function draw({ score, k }) {
-    const stops = [...new Set([...STOPS, k, score.length])].filter((stop) => stop <= score.length);
+  /**
+   * `scored`: the number with which it is the score of the image; 0: there is none to be marked.
+   * @param {{ score: number[], k: number, what: "score" | "mean", scored: number }} given
+   */
+  function draw({ score, k, what: kind, scored }) {
+    const every = [...new Set([...STOPS, k, scored, score.length])];
+    const stops = every.filter((stop) => stop > 0 && stop <= score.length);
     stops.sort((a, b) => a - b);
+    label.textContent = kind;
     const texts = evenly(score);
     const nodes = stops.map((stop) => {
       const one = made.get(stop) ?? make(stop);
       made.set(stop, one);
       const text = texts[stop - 1];
+      const isScore = stop === scored;
+      one.name.textContent = isScore ? `k = ${stop}: the score` : `k = ${stop}`;
       one.score.textContent = text;
-      const title = `the score with k = ${stop} is ${text}; click: k = ${stop}`;
+      one.node.classList.toggle("av-is-score", isScore);
+      const more = isScore ? ", which is the score of the image" : "";
+      const title = `the ${kind} with k = ${stop} is ${text}${more}; click: k = ${stop}`;
       set(one.node, { "aria-pressed": stop === k, title });
       return one.node;
     });

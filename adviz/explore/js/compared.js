@@ -1,7 +1,15 @@
 // What is displayed of what an image, or a patch of it, was compared with, and how it is called.
 
 import { boxOf, cellOf } from "./grids.js";
-import { elsewhere, matches, ranked, segmented, wholeMatches, wholeRanked } from "./neighbors.js";
+import {
+  countWithMean,
+  elsewhere,
+  matches,
+  ranked,
+  segmented,
+  wholeMatches,
+  wholeRanked,
+} from "./neighbors.js";
 import { evenly } from "./format.js";
 import { followsK } from "./maps.js";
 
@@ -12,7 +20,6 @@ const PLACES = ["nearest", "2nd", "3rd", "4th"];
 const MEAN = "no neighbours: beside the mean of the normal images";
 const LEAST =
   "the patch's score with the images up to there, the running minimum (Eq. 3, one neighbour)";
-const AVERAGE = "the mean up to there (of DN2's squared distances, the score of the image, Eq. 2)";
 const UNSEGMENTED =
   "This image was not segmented: its image score is below the detector's threshold.";
 
@@ -150,15 +157,57 @@ export function ranksTitle({ kind, ranks }) {
 }
 
 /**
+ * @typedef {object} Scored
+ * @property {number} count of retrieved images, the first of them, over which the score is a mean
+ * @property {boolean} squared whether of their squared distances, else of the distances
+ */
+
+/**
+ * Returns of how many retrieved images the image's score is the mean; null: of none.
+ * @param {Compared} seen
+ * @param {number} score
+ * @returns {Scored | null}
+ */
+export function scoredBy({ kind, ranks }, score) {
+  if (kind !== "images" || !ranks) return null;
+  const ofSquares = countWithMean(ranks.distance, score);
+  if (ofSquares) return { count: ofSquares, squared: true };
+  const count = countWithMean(ranks.distance.map(Math.sqrt), score);
+  return count ? { count, squared: false } : null;
+}
+
+/**
  * Says what the marks in the bars of distances mean.
  * @param {Compared} seen
+ * @param {DetectorFacts} found
+ * @param {Scored | null} scored
  */
-export function ranksWords({ kind, ranks, most, k, nearest }) {
+export function ranksWords({ kind, ranks, most, k, nearest }, found, scored) {
   const words = [`rank 1 to ${most}`, `filled: the first k = ${k}`];
   if (nearest) words.push("orange, dashed, ▲: the nearest of them");
-  if (!ranks?.score) words.push("the score does not depend on their number k");
-  else words.push(`the line: ${kind === "images" ? AVERAGE : LEAST}`);
+  if (!ranks?.score) {
+    words.push("k chooses what is shown here", ofSeveral(found));
+  } else {
+    words.push(`the line: ${kind === "images" ? average(scored) : LEAST}`);
+  }
   return words.join("; ");
+}
+
+/** Says whether more than the nearest neighbour counts. @param {DetectorFacts} found */
+function ofSeveral({ root, limits }) {
+  if (root !== null) return "the map is made of the nearest alone";
+  const what = limits ? "score and map are" : "the score is";
+  return `whether ${what} made of one or of several of them, the prediction does not say`;
+}
+
+/** Says what the mean over the retrieved images has to do with the score. @param {Scored | null} scored */
+function average(scored) {
+  if (!scored) return "the mean up to there, which is not the score of the image";
+  if (scored.squared) {
+    return `the mean up to there; that of the first ${scored.count} is the score of the image (DN2's Eq. 2)`;
+  }
+  const those = `the mean of the first ${scored.count} distances, not squared`;
+  return `the mean up to there; the score of the image is ${those}`;
 }
 
 /**

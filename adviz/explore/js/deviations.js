@@ -421,7 +421,7 @@ export default {
         ["click on a bar, up and down arrow keys", "the maps before and after that step"],
         ["click on a number, arrow keys", "its category and its step"],
         ["[ and ]", "previous and next image"],
-        ["click on a map, wheel", "pick a pixel in all of them, look closer"],
+        ["click on a map, Ctrl + wheel", "pick a pixel in all of them, look closer"],
       ],
       build,
     }),

@@ -33,7 +33,10 @@ const HELP = [
   ["[ and ]", "previous and next image of the gallery, in its order and with its filters", severalImages],
   ["1 to 9", "another detector", severalDetectors],
   ["click on the image", "pick a patch; arrow keys move the pick, Escape gives it up (the map's peak is shown then)"],
-  ["wheel, pinch, + and -", "zoom into the image, to the pixels of its file if they are here; 0 or a double click goes back"],
+  [
+    "Ctrl + wheel, pinch, + and -",
+    "zoom into the image, to the pixels of its file if they are here; 0 or a double click goes back",
+  ],
   ["m, held", "hide the map"],
   ["click on a dot, a thumbnail, a bar", "go to what it stands for", severalImages],
   ["drag the threshold", "in the chart of scores; arrow keys move it where it has the focus", severalImages],

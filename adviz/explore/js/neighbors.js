@@ -1,5 +1,7 @@
 // What patches and whole images were compared with. The Python of it is adviz/explore/kit/evidence.py.
 
+const ROUNDING = 1e-5; // relative, of a mean of float32
+
 /**
  * The neighbours of one patch or image in the order in which they were found.
  * @typedef {object} Ranked
@@ -76,6 +78,16 @@ export function wholeRanked(part, found) {
   const distance = Array.from(part.wholeDistance);
   const image = Array.from(part.wholeImage);
   return { distance, image, score: runningMean(distance) };
+}
+
+/**
+ * Returns of how many of the first values a number is the mean, but for the last digits of float32; 0: of none.
+ * @param {number[]} values
+ * @param {number} mean
+ */
+export function countWithMean(values, mean) {
+  const means = runningMean(values);
+  return 1 + means.findIndex((one) => Math.abs(one - mean) <= ROUNDING * Math.abs(mean));
 }
 
 /**

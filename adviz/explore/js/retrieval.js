@@ -10,6 +10,7 @@ import {
   ranksTitle,
   ranksWords,
   remarks,
+  scoredBy,
   small,
   smallTitle,
   stem,
@@ -176,10 +177,14 @@ function rightSide(change, widths) {
     if (!known || ranks.hidden) return;
     const names = known.image.map((image) => stem(now.one.trainNames[image]));
     barsTitle.textContent = ranksTitle(one);
-    bars.draw({ ...known, k, nearest: best, chosen, names, width });
+    const scored = scoredBy(one, detector.scores[now.image]);
+    const what = one.kind === "images" ? "mean" : "score";
+    bars.draw({ ...known, k, nearest: best, chosen, names, width, what });
     scores.node.hidden = !known.score;
-    if (known.score) scores.draw({ score: known.score, k });
-    barsWords.textContent = ranksWords(one);
+    if (known.score) {
+      scores.draw({ score: known.score, k, what, scored: scored?.squared ? scored.count : 0 });
+    }
+    barsWords.textContent = ranksWords(one, detector, scored);
     barsNotes.replaceChildren(...remarks(one, part, detector).map((text) => h("p", {}, text)));
   }
 

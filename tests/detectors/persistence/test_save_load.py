@@ -339,6 +339,97 @@ def test_a_detector_of_ones_own_is_saved_by_what_it_says(file):
             Mean.load(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "error", "message"),
+    [
+        (
+            "mean_",
+            np.zeros(10),
+            TypeError,
+            r"mean_ of type float32, got float64 of shape \(10,\): .*",
+        ),
+        ("mean_", np.zeros((2, 5), np.float32), TypeError, r"array \(C\), got .* \(2, 5\): .*"),
+        (
+            "mean_",
+            np.zeros(9, np.float32),
+            ValueError,
+            r"mean_ of shape \(C\) = \(10,\), got \(9,\): .*",
+        ),
+        ("mean_", np.full(10, np.nan, np.float32), ValueError, "got NaN or infinity in mean_: .*"),
+        ("mean_", [0.0] * 10, TypeError, r"mean_ as an array \(C\), got \[0.0, .* \(list\): .*"),
+        ("count_used_", 2.5, TypeError, r"count_used_ as <class 'int'>, got 2.5 \(float\): .*"),
+        ("count_used_", 0, ValueError, "at least one image, got 0: .*"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(file, name, wrong, error, message):
+    detector = Mean().fit(make_features(6))
+    setattr(detector, name, wrong)
+    with pytest.raises(error, match=f"{message}what fit sets must be what `learned` of Mean says"):
+        detector.save(file)
+    assert not file.exists()
+    delattr(detector, name)
+    with pytest.raises(TypeError, match=rf"fit of Mean to set all .* got no {name}: set"):
+        detector.save(file)
+    assert not file.exists()
+
+
+def test_numpys_numbers_and_byte_order_are_saved_as_a_file_holds_them(file):
+    detector = Mean().fit(make_features(6))
+    detector.count_used_ = np.int64(6)
+    detector.mean_ = detector.mean_.astype(">f4")
+    detector.save(file)
+    found = Mean.load(file)
+    assert type(found.count_used_) is int
+    np.testing.assert_array_equal(found.mean_, detector.mean_)
+
+
+def test_a_class_that_moved_between_a_script_and_a_module_reads_its_files(file, monkeypatch):
+    detector = Mean().fit(make_features(6))
+    modules = [("__main__", "moved"), ("moved", "__main__"), ("__main__", "__main__")]
+    for saved_in, loaded_in in modules:
+        monkeypatch.setattr(Mean, "__module__", saved_in)
+        digest = detector.save(file)
+        monkeypatch.setattr(Mean, "__module__", loaded_in)
+        np.testing.assert_array_equal(Mean.load(file, digest=digest).mean_, detector.mean_)
+
+
+def test_a_class_of_the_same_name_elsewhere_or_with_other_parts_is_refused(file, monkeypatch):
+    @dataclasses.dataclass(repr=False)
+    class Other(Mean):
+        learned = {"median_": "float32 C"}  # noqa: RUF012
+
+    Other.__name__ = "Mean"
+    Other.__qualname__ = "Mean"
+    detector = Mean().fit(make_features(6))
+    monkeypatch.setattr(Mean, "__module__", "__main__")
+    detector.save(file)
+    with pytest.raises(
+        ValueError, match=r"expected a saved __main__:Mean in .* it has no 'median_'"
+    ):
+        Other.load(file)
+    with pytest.raises(
+        ValueError, match=r"it is a saved __main__:Mean: .* class, Mean\.load\(path\)"
+    ):
+        PatchCore.load(file)
+    monkeypatch.setattr(Mean, "__module__", "one")
+    detector.save(file)
+    monkeypatch.setattr(Mean, "__module__", "two")
+    with pytest.raises(
+        ValueError, match=r"saved two:Mean in .* it is a saved one:Mean: load it with"
+    ):
+        Mean.load(file)
+
+
+def test_a_fit_that_does_not_note_its_features_is_told_so(file):
+    detector = Mean()
+    detector.mean_ = np.zeros(10, np.float32)
+    for use in (lambda: detector.save(file), lambda: detector.predict(make_features(3))):
+        with pytest.raises(
+            ValueError, match=r"got only mean_: begin its fit with .* = self\._fitting\(features\)"
+        ):
+            use()
+
+
 def test_an_option_that_could_not_be_read_again_is_refused(file):
     detector = DN2().fit(make_features(6))
     detector.layers = {32}
