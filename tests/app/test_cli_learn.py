@@ -82,6 +82,24 @@ def test_so_many_photographs_promise_a_rate_and_one_less_does_not():
     assert rules.least_rate(57 // 3) <= 0.05 < rules.least_rate(56 // 3)
 
 
+@pytest.mark.parametrize(("n_good", "rate"), [(19, 0.05), (21, 0.05), (20, 0.2), (6, 1 / 7)])
+def test_what_a_rate_means_for_one_threshold_is_what_drawn_photographs_give(n_good, rate):
+    average, likely = rules.false_alarms(n_good, rate)
+    scores = np.random.default_rng(0).uniform(size=(20000, n_good))
+    # Of uniform scores the rate above a threshold is 1 - threshold
+    split = data.Split.from_arrays(np.zeros((n_good, 8, 8, 3), np.uint8), [0] * n_good)
+    score = np.sort(scores[0]).astype(np.float32)
+    prediction = adviz.Prediction(score, detector="a", backbone="b")
+    value = adviz.calibrate(prediction, split, rule="false_positive_rate", rate=rate).value
+    rank = int((score < value).sum())
+    rates = 1 - np.sort(scores, axis=1)[:, rank - 1]
+    assert average == pytest.approx(rates.mean(), rel=0.02)
+    assert average <= rate + 1e-9
+    assert (rates < likely).mean() == pytest.approx(0.95, abs=0.01)
+    if rank == n_good:
+        assert likely == pytest.approx(1 - 0.05 ** (1 / n_good))
+
+
 def test_the_threshold_is_just_above_the_photographs_that_were_held_out(photographs, learned):
     scores = [learned.predict(photographs / name).score[0] for name in learned.held_out]
     # 6 photographs promise 1 / 7 and no less
@@ -207,7 +225,7 @@ def test_learn_says_what_it_did_and_what_comes_next(photographs, here, capsys):
     out, err = told(capsys)
     assert "learned from 14 good photographs: PatchCore (coreset 0.02)" in out
     assert "held out 6, every third good photograph: good/nut 02.png, good/nut 05.png," in out
-    assert "at most 14 % are, on average" in out
+    assert "that are about 14 % on average over such thresholds; of one alone it can be 39 %" in out
     assert "that takes 57 good ones (have 20)" in out
     read = Learned.load("nut.adviz", digest=re.search("digest ([0-9a-f]{64})", out)[1])
     bad = sorted((photographs / "bad").iterdir())
@@ -224,7 +242,7 @@ def test_learn_names_its_file_after_the_folder(photographs, here, capsys):
     assert cli.main(arguments) == 0
     assert [file.name for file in here.iterdir()] == ["my part.adviz"]
     out, _ = told(capsys)
-    assert "at most 30 % are, on average" in out
+    assert "about 29 % on average over such thresholds; of one alone it can be 58 %" in out
     assert "so few photographs" not in out  # it was asked for
     assert Learned.load("my part.adviz").threshold.rate == 0.3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz.app.commands.errors import Failed
-from adviz.app.commands.sentences import indented
+from adviz.app.commands.sentences import false_alarms, indented
 
 if TYPE_CHECKING:
     from adviz.data import Category
@@ -81,11 +81,11 @@ def _what_learn_does(part: Category, as_read: Category) -> str:
     height, width = part.train.image_size
     text = (
         f"learns from {n_learned} good photographs, and sets a threshold on {n_held_out} others, "
-        f"every third of the {n_good}: of further good ones at most {100 * rate:.2g} % are called "
-        "anomalous then, on average"
+        f"every third of the {n_good}. Of further good ones it calls anomalous "
+        f"{false_alarms(n_held_out, rate)}"
     )
     if rate > RATE:
-        text += f" ({100 * RATE:g} % takes {needed(RATE)} good ones)"
+        text += f". {100 * RATE:g} % on average takes {needed(RATE)} good ones"
     text += f". Photographs become {width}x{height} pixels, and nothing is cut off"
     differences = []
     if len(as_read.train) != n_good:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz.app.commands.errors import UsageError
-from adviz.app.commands.sentences import indented
+from adviz.app.commands.sentences import false_alarms, indented
 
 if TYPE_CHECKING:
     from adviz.app.learned import Learned
@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     coreset_help = "fraction of the patches that PatchCore keeps; default: 0.1"
     parser.add_argument("--coreset", type=float, metavar="FRACTION", help=coreset_help)
     rate_help = (
-        "of further good photographs, how many may be called anomalous, on average; "
+        "of further good photographs, how many may be called anomalous, on average over such "
+        "thresholds; "
         "default: 0.05, or what so few photographs can promise"
     )
     parser.add_argument("--rate", type=float, metavar="FRACTION", help=rate_help)
@@ -106,13 +107,13 @@ def _what_was_done(learned: Learned, asked_rate: float | None) -> str:
         f"held out {n_held_out}, every third good photograph: {_some(learned.held_out)}",
         f"threshold {threshold.value:.5g}, set on those {n_held_out} (rule {threshold.rule}): a "
         "photograph is called anomalous when its score is at least this. Of further good "
-        f"photographs like these at most {100 * (threshold.rate or 0):.2g} % are, on average",
+        f"photographs like these that are {false_alarms(n_held_out, threshold.rate or 0)}",
         _most_unusual(learned),
     ]
     if asked_rate is None and (threshold.rate or 0) > RATE:
         lines.append(
-            f"  so few photographs cannot promise {100 * RATE:g} %: that takes {needed(RATE)} good "
-            f"ones (have {n_learned + n_held_out})"
+            f"  so few photographs cannot promise {100 * RATE:g} % on average: that takes "
+            f"{needed(RATE)} good ones (have {n_learned + n_held_out})"
         )
     return "\n".join(map(indented, lines))
 
