@@ -25,6 +25,6 @@ def false_alarms(n_held_out: int, rate: float) -> str:
 
     average, likely = (f"{100 * one:.2g} %" for one in rates(n_held_out, rate))
     return (
-        f"about {average} on average over such thresholds; of one alone it can be {likely} (95 of "
+        f"about {average} on average over such thresholds (of one alone it can be {likely}: 95 of "
         "100 are below)"
     )
