@@ -444,7 +444,13 @@ def test_a_photograph_unlike_those_learned_from_is_named_in_words_and_json(
     assert "it is unusual everywhere, not in one place" in out
     assert "1 of 2 anomalous, 1 unlike those learned from; open a page" in out
     (page,) = (here / "judged").rglob(f"{mesh.name}.html")
-    assert "; unlike those learned from" in page.read_text(encoding="utf-8")
+    written = page.read_text(encoding="utf-8")
+    assert "; unlike those learned from</title>" in written
+    (reason,) = saved.unlike(mesh, saved.predict(mesh))
+    sentence = "The verdict may mean nothing, as this photograph is unlike those learned from: "
+    sentence += f"{reason}."
+    assert f"<p>{sentence}</p>" in written
+    assert sentence in out
     assert cli.main(["judge", str(mesh), good, "--json", "--write", "nothing"]) == 0
     unlike, alike = (json.loads(line)["unlike"] for line in capsys.readouterr().out.splitlines())
     assert tuple(unlike) == saved.unlike(mesh, saved.predict(mesh))

@@ -127,8 +127,8 @@ def _what_was_done(learned: Learned, asked_rate: float | None, check: Check) -> 
         "photograph is called anomalous when its score is at least this",
         _promise(learned, check),
         _most_unusual(learned),
-        f"  the other {n_learned} were learned from and not looked at like this; `adviz judge` says "
-        "nothing about them, as it knows them. To look at them: move the first one, by name, "
+        f"  the other {n_learned} were learned from and not looked at like this; `adviz judge` "
+        "says nothing about them, as it knows them. To look at them: move the first one, by name, "
         "elsewhere and learn again, --to another file, which holds out another third; move the "
         "next one, and it is the last third; then move both back",
     ]
