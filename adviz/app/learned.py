@@ -142,7 +142,7 @@ class Learned:
         >>> learned = learn(category.test.root)
         >>> mesh = data.demo("mesh").test.paths[0]
         >>> learned.unlike(mesh, learned.predict(mesh))
-        ('it is unusual everywhere, not in one place (its score is ... times the highest of a ...',)
+        ('it is unusual everywhere, not in one place (even the lowest tenth ...',)
         """
         geometry = self.detector.geometry_ or Geometry()
         if isinstance(photograph, str | Path):
