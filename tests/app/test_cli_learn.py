@@ -246,7 +246,7 @@ def test_learn_says_what_it_did_and_what_comes_next(photographs, here, capsys):
     assert f"{found} of 9 bad ones are called anomalous" in out
     assert "other good ones" not in out  # all of them were used
     assert "next: adviz judge PHOTOGRAPH --with nut.adviz" in out
-    assert "adviz new FOLDER" in out
+    assert f"adviz new '{photographs}'" in out
     assert err == ""
 
 
@@ -336,9 +336,28 @@ def test_learn_names_a_photograph_that_cannot_be_read(tmp_path, here, capsys):
     (folder / "good" / "nut 03.png").write_bytes(b"no image")
     assert cli.main(["learn", str(folder)]) == 2
     out, err = told(capsys)
-    assert "nut 03.png" in out  # by the check
-    assert re.fullmatch(r"adviz: expected a readable image, got \S+/good/nut 03.png.*\n", err)
+    assert "! nuts: 1 image cannot be read, first: " in out
+    assert "(good/nut 03.png)" in out
+    assert "learning" not in out  # it stops at once
+    expected = "adviz: expected photographs that can be read, got good/nut 03.png: replace or "
+    assert err == f"{expected}remove what cannot be\n"
     assert not list(here.glob("*.adviz"))
+    # Nor is a bad one passed over
+    (folder / "good" / "nut 03.png").unlink()
+    shutil.copy(folder / "good" / "nut 04.png", folder / "good" / "nut 33.png")
+    (folder / "bad" / "nut 00.png").write_bytes(b"no image")
+    assert cli.main(["learn", str(folder)]) == 2
+    assert "(bad/nut 00.png)" in told(capsys)[0]
+
+
+def test_learn_repeats_that_a_photograph_has_another_shape(tmp_path, here, capsys):
+    folder = copy_nuts(tmp_path / "nuts", n_good=12, n_bad=1)
+    with Image.open(folder / "good" / "nut 04.png") as photograph:
+        photograph.crop((0, 0, 180, 256)).save(folder / "good" / "nut 04.png")
+    assert cli.main(["learn", str(folder), "--coreset", "0.01"]) == 0
+    out, _ = told(capsys)
+    assert "! nuts: 1 good image has another shape than most (180x256, most are 256x256)" in out
+    assert "(good/nut 04.png)" in out
 
 
 # The command judge

@@ -58,6 +58,12 @@ def main(options: argparse.Namespace) -> None:
         print(f"adviz: looking through {options.folder.resolve().name} ...", flush=True)
         check = data.check(options.folder, parts=_parts(options.folder))
         _print_problems(check)
+        unreadable = [name for one in check.of("unreadable images") for name in one.files]
+        if unreadable:
+            raise UsageError(
+                f"expected photographs that can be read, got {_some(tuple(unreadable))}: replace "
+                "or remove what cannot be"
+            )
         print("adviz: learning ...", flush=True)
         learned = learn(options.folder, detector=detector, rate=options.rate).save(target)
         print(_what_was_done(learned, options.rate, check))
@@ -69,7 +75,7 @@ def main(options: argparse.Namespace) -> None:
     print(f"  digest {learned.digest}")
     print(
         f"next: adviz judge PHOTOGRAPH --with {data.quoted(target)}\n"
-        "to look closer, and change it: adviz new FOLDER"
+        f"to look closer, and change it: adviz new {data.quoted(options.folder)}"
     )
 
 
