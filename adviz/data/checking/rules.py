@@ -193,14 +193,16 @@ def _duplicates(category: CheckedCategory) -> Iterator[Finding]:
 
     # Within a part an image counts twice, and that is all; across parts the score is worthless.
     if across:
+        are = "1 training image is" if len(across) == 1 else f"{len(across)} training images are"
         message = (
-            f"{len(across)} training images are also outside train: scores of these test images "
+            f"{are} also outside train: scores of these test images "
             f"mean nothing; remove one of each ({_equality(across)})"
         )
         yield category.finding("duplicates across parts", message, chain(*across))
     for part, groups in sorted(within.items()):
         where = f" within {part}" if part else ""
-        message = f"{len(groups)} images are there more than once{where} ({_equality(groups)})"
+        are = "1 image is" if len(groups) == 1 else f"{len(groups)} images are"
+        message = f"{are} there more than once{where} ({_equality(groups)})"
         yield category.note(f"duplicates{where}", message, chain(*groups))
 
 
