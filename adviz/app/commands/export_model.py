@@ -127,7 +127,6 @@ def pillow_lines(geometry: Geometry) -> list[str]:
     'photograph = photograph.resize((224, 224), Image.Resampling.BILINEAR)'
     """
     from adviz.data import height_and_width
-    from adviz.data.geometry import FILTERS
 
     lines = ["import numpy as np", "from PIL import Image, ImageOps"]
     opened = "photograph = ImageOps.exif_transpose(Image.open(FILE))"
@@ -149,7 +148,8 @@ def pillow_lines(geometry: Geometry) -> list[str]:
             f"    size = (int(width * {rows} / height), {rows})",
         ]
         size = "size"
-    name = FILTERS[geometry.interpolation].name
+    filters = {"area": "BOX"}  # whose name in Pillow is another
+    name = filters.get(geometry.interpolation, geometry.interpolation.upper())
     lines.append(f"photograph = photograph.resize({size}, Image.Resampling.{name})")
     if geometry.crop:
         height, width = geometry.shape

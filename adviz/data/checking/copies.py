@@ -125,7 +125,10 @@ def near_copies(category: CheckedCategory) -> list[Finding]:
     subject = "1 image outside train looks"
     if len(pairs) > 1:
         subject = f"{len(pairs)} images outside train look"
-    message = f"{subject} like a training image that was stored again (as JPEG, in another size, brighter)"
+    message = (
+        f"{subject} like a training image that was stored again (as JPEG, in another size, "
+        "brighter)"
+    )
     frequency = len(pairs) / len(others)
     frequency_in_train = len(thumbnails.pairs(train, train, WIDER)) / len(train)
     serious = frequency_in_train * RARER < frequency
