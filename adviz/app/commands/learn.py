@@ -182,7 +182,7 @@ def _most_unusual(learned: Learned) -> str:
     scores = dict(zip(learned.held_out, learned.held_out_scores, strict=True))
     first, second = sorted(scores, key=lambda name: -scores[name])[:2]
     return (
-        f"  the most unusual of them: {first} ({scores[first]:.5g}), then {second} "
+        f"  the most unusual of those held out: {first} ({scores[first]:.5g}), then {second} "
         f"({scores[second]:.5g}). Look at the first: if it is not a good one, move it out; if it "
         "is a rare kind of good one, add more like it; then learn again"
     )

@@ -139,8 +139,8 @@ def near_copies(category: CheckedCategory) -> list[Finding]:
         )
     else:
         message += (
-            "; training images are as much alike, so that it may be parts in one place, or a film: "
-            "compare some"
+            "; training images are as much alike, so that it may be parts in one place, several "
+            "photographs of each part, or a film: compare some"
         )
     files = []
     for query, nearest in pairs.items():
