@@ -75,11 +75,12 @@ def export_model(
 ) -> ExportedModel:
     """Write a network and a fitted PaDiM or PatchCore to one ONNX file, which needs no adviz.
 
-    Its input is ``images``, (N, H, W, 3) uint8, RGB, resized and cropped as the detector's
-    ``geometry_`` says (``geometry_.image(photograph)``); its outputs are ``score``, (N,) float32,
-    and ``anomaly_map``, (N, H, W) float32. Normalisation, network, patches, search, reweighting,
-    enlarging and smoothing are inside. Its metadata (``adviz.geometry``, ``adviz.detector``,
-    ``adviz.options``, ``adviz.threshold``, digests and versions) is text.
+    Its input is ``images``, (N, H, W, 3) uint8, RGB, turned as the EXIF orientation says, then
+    resized and cropped as the detector's ``geometry_`` says: ``geometry_.image(photograph)``, of
+    ``ImageOps.exif_transpose(Image.open(path)).convert("RGB")``. Its outputs are ``score``, (N,)
+    float32, and ``anomaly_map``, (N, H, W) float32. Normalisation, network, patches, search,
+    reweighting, enlarging and smoothing are inside. Its metadata (``adviz.geometry``,
+    ``adviz.detector``, ``adviz.options``, ``adviz.threshold``, digests and versions) is text.
 
     Before it is put in place, the file is run with onnxruntime, and its scores and maps compared
     with those of ``predict``.
@@ -269,8 +270,9 @@ def _description(
         "adviz.detector_digest": digest,
         "adviz.backbone": detector.backbone_,
         "adviz.geometry": json.dumps(dataclasses.asdict(geometry)),
-        "adviz.input": "images: (N, H, W, 3) uint8, RGB, resized and cropped as adviz.geometry "
-        "says",
+        "adviz.input": "images: (N, H, W, 3) uint8, RGB, of photographs that are first turned as "
+        "their EXIF orientation says (PIL.ImageOps.exif_transpose), then resized and cropped as "
+        "adviz.geometry says",
     }
     if threshold is not None:
         value = threshold.value if isinstance(threshold, Threshold) else float(threshold)

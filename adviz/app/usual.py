@@ -45,7 +45,7 @@ class Usual:
     enlarged: most that one of them is enlarged, or least that it is shrunk, to what the network
         sees; 1 = its own size.
     colourful: fewest and most grey levels between the channels, on average over a photograph.
-    score: highest of those that were held out.
+    score: highest of those that were held out; it decides nothing here.
     calm: highest of the lowest tenths of their maps, score units.
     """
 
@@ -82,11 +82,12 @@ class Usual:
             reasons.append("it is grey (those learned from are in colour)")
         elif colour >= GREY > self.colourful[1]:
             reasons.append("it is in colour (those learned from are grey)")
-        if 0 < CALM * self.calm < calmness(prediction)[0]:
-            times = float(prediction.score[0]) / self.score
+        calm = calmness(prediction)[0]
+        if 0 < CALM * self.calm < calm:
             reasons.append(
-                f"it is unusual everywhere, not in one place (its score is {times:.2g} times the "
-                "highest of a good photograph held out)"
+                "it is unusual everywhere, not in one place (even the lowest tenth of its map "
+                f"reaches {calm / self.calm:.1f} times what that of any good photograph held out "
+                "does)"
             )
         return tuple(reasons)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from adviz._support import got
+from adviz._support import got, require_attributes
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -145,12 +145,26 @@ class Geometry:
 
         Padding is grey here; a network is fed the mirrored image there.
 
+        Parameters
+        ----------
+        image: an RGB one of Pillow, turned as its EXIF orientation says; a split's `image` reads
+            files so.
+
+        Raises
+        ------
+        TypeError: a path, an array, or anything else.
+
         Examples
         --------
         >>> from PIL import Image
         >>> data.Geometry(64).image(Image.new("RGB", (100, 80))).shape
         (64, 64, 3)
         """
+        require_attributes(
+            image,
+            "resize crop mode",
+            'a PIL image, such as ImageOps.exif_transpose(Image.open(path)).convert("RGB")',
+        )
         return np.asarray(self._fit(image, FILTERS[self.interpolation]))
 
     def mask(self, mask: Image.Image) -> np.ndarray:

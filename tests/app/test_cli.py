@@ -243,12 +243,14 @@ def test_check_says_what_it_takes_to_learn_from_a_folder(tmp_path, capsys):
     out = checked(copy_nuts(tmp_path / "some", n_good=20, n_bad=2))
     assert f"adviz learn {tmp_path / 'some'} learns from 14 good photographs, and sets a" in out
     assert "threshold on 6 others, every third of the 20" in out
-    assert "at most 14 % are called anomalous then, on average (5 % takes 57 good ones)" in out
+    assert "about 14 % on average over such thresholds (of one alone it can be 39 %" in out
+    assert "5 % on average takes 57 good ones. Photographs" in out
     assert "Photographs become 224x224 pixels, and nothing is cut off" in out
     assert "data.folder keeps every fifth good one for a test and cuts off the edges" in out
     assert f"adviz new {tmp_path / 'some'}" in out
     many = checked(copy_nuts(tmp_path / "many", n_good=57, n_bad=1))
-    assert "at most 5 % are called anomalous then, on average. Photographs" in many
+    assert "about 5 % on average over such thresholds (of one alone it can be 15 %" in many
+    assert "are below) are false alarms. Photographs" in many
     few = checked(copy_nuts(tmp_path / "few", n_good=11, n_bad=2))
     assert "expected at least 12 good photographs" in few
     assert "got 11" in few

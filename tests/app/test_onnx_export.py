@@ -12,7 +12,7 @@ from torch import nn
 import adviz
 from adviz import DN2, Backbone, PaDiM, PatchCore, calibrate, data
 from adviz.app import cli, onnx_export
-from adviz.app.commands.export_model import preparation
+from adviz.app.commands.export_model import pillow_lines, preparation
 from adviz.app.learned import learn
 from adviz.data import CATEGORIES, Geometry, Split
 
@@ -106,6 +106,7 @@ def test_the_file_says_what_it_takes_and_what_it_is_made_of(exported, detector, 
     assert metadata["adviz.detector_digest"] == detector.save(tmp_path / "detector.adviz")
     assert Geometry(**json.loads(metadata["adviz.geometry"])) == detector.geometry_
     assert float(metadata["adviz.threshold"]) == threshold.value
+    assert "EXIF orientation" in metadata["adviz.input"]
     (images,) = model.graph.input
     sides = [side.dim_value or side.dim_param for side in images.type.tensor_type.shape.dim]
     assert sides == ["N", SIDE, SIDE, 3]
@@ -265,19 +266,58 @@ def test_the_command_writes_the_file_of_a_saved_detector(split, tmp_path, monkey
     [
         (
             Geometry((192, 256), crop=False, interpolation="nearest"),
-            "resized to 256x192 pixels, whatever its shape (nearest, as Pillow does), and nothing "
+            "turned as its EXIF orientation says, then resized to 256x192 pixels, whatever its "
+            "shape (nearest, as Pillow does), and nothing "
             "cut off",
         ),
         (
             Geometry(224, aspect="shorter", bits=12),
-            "resized, its shape kept, so that it just covers 256x256 pixels (bilinear and "
-            "anti-aliased, as Pillow does), then the middle 224x224 pixels cut out; values of more "
-            "than 8 bits are divided by 16.0588 first (12 bits are used)",
+            "turned as its EXIF orientation says, then resized, its shape kept, so that it just "
+            "covers 256x256 pixels (bilinear and anti-aliased, as Pillow does), then the middle "
+            "224x224 pixels cut out; values of more than 8 bits are divided by 16.0588 first (12 bits are used)",
         ),
     ],
 )
 def test_what_a_cameras_program_must_do_is_said_in_words(geometry, words):
     assert preparation(geometry) == words
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        Geometry((64, 96), crop=False, interpolation="lanczos"),
+        Geometry(48),
+        Geometry(48, aspect="shorter"),
+        Geometry((31, 64), resize=(50, 71), aspect="shorter", interpolation="area"),
+    ],
+)
+@pytest.mark.parametrize("shape", [(90, 131), (131, 90)])
+def test_the_printed_lines_prepare_a_turned_photograph_as_adviz_does(geometry, shape, tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = tmp_path / "turned.jpg"
+    Image.fromarray(values).save(file, exif=exif)
+    assert_lines_give(file, geometry)
+
+
+def test_the_printed_lines_prepare_a_photograph_of_12_bits(tmp_path):
+    values = np.random.default_rng(0).integers(0, 4096, (60, 90), np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    assert_lines_give(tmp_path / "deep.png", Geometry((48, 64), crop=False, bits=12))
+
+
+def assert_lines_give(file, geometry):
+    names = {"FILE": file}
+    exec("\n".join(pillow_lines(geometry)), names)  # noqa: S102 - what is printed
+    expected = Split([file], [-1], [None], [""], geometry=geometry).image(0)
+    np.testing.assert_array_equal(names["images"], expected[None])
+
+
+def test_the_geometry_refuses_a_path_and_an_array(tmp_path):
+    for wrong in (tmp_path / "a.jpg", "a.jpg", np.zeros((40, 40, 3), np.uint8)):
+        with pytest.raises(TypeError, match=r"expected a PIL image, such as .*, got a \w+$"):
+            Geometry(32).image(wrong)
 
 
 def test_the_command_takes_what_adviz_learn_wrote(tmp_path, monkeypatch, capsys):
@@ -289,7 +329,9 @@ def test_the_command_takes_what_adviz_learn_wrote(tmp_path, monkeypatch, capsys)
         Image.fromarray(pixels).save(tmp_path / "nut" / "good" / f"{number}.png")
     learned = learn("nut", detector=PatchCore(layers=(16,), coreset=0.1)).save("nut.adviz")
     assert cli.main(["export-model", "nut.adviz", "--to", "camera.onnx"]) == 0
-    assert f"Anomalous from score {learned.threshold.value:.5g} on." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Anomalous from score {learned.threshold.value:.5g} on." in said
+    assert all(f"    {line}\n" in said for line in pillow_lines(learned.detector.geometry_))
     photograph = tmp_path / "nut" / "good" / "3.png"
     pixels = learned.detector.geometry_.image(Image.open(photograph))
     score, _ = run("camera.onnx", pixels[None])

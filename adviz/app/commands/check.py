@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adviz.app.commands.errors import Failed
-from adviz.app.commands.sentences import indented
+from adviz.app.commands.sentences import false_alarms, indented
 
 if TYPE_CHECKING:
     from adviz.data import Category
@@ -36,12 +36,14 @@ def main(options: argparse.Namespace) -> None:
         raise Failed("no data set that can be read; the lines above lead to one")
     if not report.ok:
         raise Failed("what is marked with ! can change results")
-    without_code = _without_code(options.path)
+    without_code = _without_code(
+        options.path, may_be_copies=bool(report.of("near duplicates across parts"))
+    )
     if without_code:
         print(f"\nOr without code\n{without_code}", flush=True)
 
 
-def _without_code(path: Path) -> str:
+def _without_code(path: Path, *, may_be_copies: bool) -> str:
     """Return how to go on with `adviz learn`; "" where it does not learn from such a folder."""
     from adviz import data
     from adviz.app.learned import TooFew, photographs
@@ -55,7 +57,7 @@ def _without_code(path: Path) -> str:
         return ""
     lines = [
         f"  {learn}",
-        indented(_what_learn_does(part, data.folder(path)), 4),
+        indented(_what_learn_does(part, data.folder(path), may_be_copies=may_be_copies), 4),
         "  adviz judge PHOTOGRAPH",
         indented("says whether another photograph is anomalous, where, and why", 4),
         f"  adviz new {data.quoted(path)}",
@@ -64,13 +66,14 @@ def _without_code(path: Path) -> str:
     return "\n".join(lines)
 
 
-def _what_learn_does(part: Category, as_read: Category) -> str:
+def _what_learn_does(part: Category, as_read: Category, *, may_be_copies: bool) -> str:
     """Return how photographs are divided and resized, and what their number promises.
 
     Parameters
     ----------
     part: the photographs as `adviz learn` takes them.
     as_read: as `data.folder`, whose numbers the check prints.
+    may_be_copies: whether the check found photographs that look nearly the same.
     """
     from adviz.app.learned import RATE, least_rate, needed
 
@@ -79,13 +82,14 @@ def _what_learn_does(part: Category, as_read: Category) -> str:
     n_good = n_learned + n_held_out
     rate = max(RATE, least_rate(n_held_out))
     height, width = part.train.image_size
+    of_other_parts = ", if no two of all are of one part," if may_be_copies else ""
     text = (
         f"learns from {n_learned} good photographs, and sets a threshold on {n_held_out} others, "
-        f"every third of the {n_good}: of further good ones at most {100 * rate:.2g} % are called "
-        "anomalous then, on average"
+        f"every third of the {n_good}. Of further good ones{of_other_parts} "
+        f"{false_alarms(n_held_out, rate)} are false alarms"
     )
     if rate > RATE:
-        text += f" ({100 * RATE:g} % takes {needed(RATE)} good ones)"
+        text += f". {100 * RATE:g} % on average takes {needed(RATE)} good ones"
     text += f". Photographs become {width}x{height} pixels, and nothing is cut off"
     differences = []
     if len(as_read.train) != n_good:

@@ -68,9 +68,16 @@ def main(options: argparse.Namespace) -> None:
     print(
         indented(
             "This is not in the file: the camera's program must do it, and exactly so, or scores "
-            "are others. In Python it is geometry.image(photograph), with "
-            "geometry = data.Geometry(**json.loads(TEXT)) and TEXT the file's metadata "
-            "adviz.geometry."
+            "are others. In Python, with Pillow and without adviz:"
+        )
+    )
+    for line in pillow_lines(detector.geometry_):
+        print(f"    {line}")
+    print(
+        indented(
+            "With adviz the last steps, from resize on, are geometry.image(photograph), of a PIL "
+            "image that is turned and RGB already, with geometry = "
+            "data.Geometry(**json.loads(TEXT)) and TEXT the file's metadata adviz.geometry."
         )
     )
     print('Outputs: "score" (N,), "anomaly_map" (N, H, W)')
@@ -87,7 +94,7 @@ def preparation(geometry: Geometry) -> str:
     --------
     >>> from adviz.app.commands.export_model import preparation
     >>> preparation(data.Geometry(224, crop=False))
-    'resized to 224x224 pixels, whatever its shape (bilinear and anti-aliased, as Pillow does), ...'
+    'turned as its EXIF orientation says, then resized to 224x224 pixels, whatever its shape ...'
     """
     resized = _width_x_height(geometry.resized)
     if geometry.aspect == "shorter":
@@ -105,7 +112,53 @@ def preparation(geometry: Geometry) -> str:
             f"; values of more than 8 bits are divided by {(2**geometry.bits - 1) / 255:g} first "
             f"({geometry.bits} bits are used)"
         )
-    return text
+    return f"turned as its EXIF orientation says, then {text}"
+
+
+def pillow_lines(geometry: Geometry) -> list[str]:
+    """Return lines of Python that prepare the photograph FILE without adviz, without padding.
+
+    Of photographs of more than 8 bits they read grey ones.
+
+    Examples
+    --------
+    >>> from adviz.app.commands.export_model import pillow_lines
+    >>> pillow_lines(data.Geometry(224, crop=False))[3]
+    'photograph = photograph.resize((224, 224), Image.Resampling.BILINEAR)'
+    """
+    from adviz.data import height_and_width
+
+    lines = ["import numpy as np", "from PIL import Image, ImageOps"]
+    opened = "photograph = ImageOps.exif_transpose(Image.open(FILE))"
+    if geometry.bits in (None, 8):
+        lines.append(f'{opened}.convert("RGB")')
+    else:
+        lines += [
+            opened,
+            f"values = np.round(np.asarray(photograph) * (255.0 / {2**geometry.bits - 1}))",
+            'photograph = Image.fromarray(values.astype(np.uint8)).convert("RGB")',
+        ]
+    rows, columns = height_and_width(geometry.resized)
+    size = f"({columns}, {rows})"
+    if geometry.aspect == "shorter":
+        lines += [
+            "width, height = photograph.size",
+            f"size = ({columns}, int(height * {columns} / width))",
+            f"if {rows} * width >= {columns} * height:",
+            f"    size = (int(width * {rows} / height), {rows})",
+        ]
+        size = "size"
+    filters = {"area": "BOX"}  # whose name in Pillow is another
+    name = filters.get(geometry.interpolation, geometry.interpolation.upper())
+    lines.append(f"photograph = photograph.resize({size}, Image.Resampling.{name})")
+    if geometry.crop:
+        height, width = geometry.shape
+        lines += [
+            f"left, top = (round((a - b) / 2) for a, b in zip(photograph.size, ({width}, "
+            f"{height})))",
+            f"photograph = photograph.crop((left, top, left + {width}, top + {height}))",
+        ]
+    return [*lines, "images = np.asarray(photograph)[None]"]
 
 
 def _width_x_height(size: int | tuple[int, int]) -> str:

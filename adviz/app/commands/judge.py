@@ -153,7 +153,8 @@ def _judged(learned: Learned, photograph: Path, beside: Path, write: str) -> dic
     title = f"{photograph.name}: {_words(prediction, learned)}"
     if unlike:
         title += "; unlike those learned from"
-    files = _write(learned, photograph, prediction, beside, write, title)
+    note = _warning(unlike)
+    files = _write(learned, photograph, prediction, beside, write, title, note)
     return {
         "photograph": str(photograph),
         "anomalous": bool(learned.threshold.is_anomalous(prediction)[0]),
@@ -166,7 +167,13 @@ def _judged(learned: Learned, photograph: Path, beside: Path, write: str) -> dic
 
 
 def _write(
-    learned: Learned, photograph: Path, prediction: Prediction, beside: Path, what: str, title: str
+    learned: Learned,
+    photograph: Path,
+    prediction: Prediction,
+    beside: Path,
+    what: str,
+    title: str,
+    note: str,
 ) -> dict[str, str]:
     """Write the map and the page of a photograph; return kind -> file."""
     if what == "nothing":
@@ -178,7 +185,7 @@ def _write(
         return {"map": str(picture)}
     page = beside.with_name(f"{beside.name}.html")
     view = learned.why(photograph)
-    view.export(page, title=title, half=True)
+    view.export(page, title=f"{title}\n{note}".strip(), half=True)
     return {"map": str(picture), "page": str(page)}
 
 
@@ -223,12 +230,18 @@ def _tell(verdict: dict[str, Any], *, as_json: bool) -> None:
     file = verdict.get("page") or verdict.get("map")
     print(f"{line}  ->  {file}" if file else line)
     if verdict["unlike"]:
-        reasons = ", and ".join(verdict["unlike"])
-        print(
-            "    The verdict may mean nothing, as this photograph is unlike those learned from: "
-            f"{reasons}."
-        )
+        print(f"    {_warning(verdict['unlike'])}")
     sys.stdout.flush()
+
+
+def _warning(unlike: Sequence[str]) -> str:
+    """Return what it means that a photograph is unlike those learned from; "" where it is not."""
+    if not unlike:
+        return ""
+    return (
+        "The verdict may mean nothing, as this photograph is unlike those learned from: "
+        f"{', and '.join(unlike)}."
+    )
 
 
 def _tell_error(photograph: Path, problem: str, *, as_json: bool) -> None:

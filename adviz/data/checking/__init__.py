@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +56,7 @@ def check(
     *,
     geometry: Geometry | None = None,
     watch: Callable[[Check], None] | None = None,
+    parts: Mapping[Path, str] | None = None,
 ) -> Check:
     """Check the folder of a data set, or of one category: what it holds and what looks wrong.
 
@@ -80,6 +81,8 @@ def check(
         ``Geometry()``.
     watch: called once with the layout and the counts, which are known before any image is opened;
         see `Check.head`.
+    parts: absolute path of an image -> "train" or "test", where it is divided otherwise than the
+        layout says, such as by `adviz learn`; copies are then looked for across these.
 
     Returns
     -------
@@ -114,6 +117,8 @@ def check(
     if watch is not None:
         watch(result)
 
+    if parts:
+        trees = [_divided(tree, parts) for tree in trees]
     sizes: Counter[tuple[tuple[int, int], Geometry]] = Counter()
     for category in _opened(trees, geometry, base):
         findings += check_category(category)
@@ -134,6 +139,12 @@ def check(
         geometry=remedy(findings, (size for size, _ in sizes)),
     )
     return replace(result, findings=findings, treatment=treatment(sizes), steps=steps)
+
+
+def _divided(tree: Tree, parts: Mapping[Path, str]) -> Tree:
+    """Return a category whose images are in the parts given."""
+    entries = [replace(one, part=parts.get(one.path, one.part)) for one in tree.entries]
+    return replace(tree, entries=entries)
 
 
 def _has_no_good_training(tree: Tree) -> bool:

@@ -20,6 +20,7 @@ from adviz.data.readers.sorted_photos import EVERY
 
 MAX_SEARCHED = 50_000  # files; a user's folder may hold millions
 MAX_FOLDERS = 5  # that are named
+FEWEST = 12  # good photographs that `adviz learn` takes, as its own FEWEST says
 UNTAR = "mkdir {target}; tar -xf {file} -C {target}"
 ARCHIVES = {
     ".zip": "unzip {file} -d {target}",
@@ -429,7 +430,8 @@ def _unsorted(surveyed: Survey) -> Advice | None:
     in_folders = [f"{count} in {folder.name}" for folder, count in surveyed.n_by_folder().items()]
     others = f", and {', '.join(in_folders)}" if in_folders else ""
     steps = (
-        f"Sort them into good, at least {EVERY}, and bad ({explanation}):",
+        f"Sort them into good, at least {EVERY} (`adviz learn` takes {FEWEST}), and bad "
+        f"({explanation}):",
         f"  cd {quoted(surveyed.root)}",
         "  mkdir good bad",
         f"  mv {good} good",

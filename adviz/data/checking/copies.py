@@ -122,9 +122,12 @@ def near_copies(category: CheckedCategory) -> list[Finding]:
     if not pairs:
         return []
 
+    subject = "1 image outside train looks"
+    if len(pairs) > 1:
+        subject = f"{len(pairs)} images outside train look"
     message = (
-        f"{len(pairs)} images outside train look like a training image that was stored again "
-        "(as JPEG, in another size, brighter)"
+        f"{subject} like a training image that was stored again (as JPEG, in another size, "
+        "brighter)"
     )
     frequency = len(pairs) / len(others)
     frequency_in_train = len(thumbnails.pairs(train, train, WIDER)) / len(train)
@@ -136,8 +139,8 @@ def near_copies(category: CheckedCategory) -> list[Finding]:
         )
     else:
         message += (
-            "; training images are as much alike, so that it may be parts in one place, or a film: "
-            "compare some"
+            "; training images are as much alike, so that it may be parts in one place, several "
+            "photographs of each part, or a film: compare some"
         )
     files = []
     for query, nearest in pairs.items():

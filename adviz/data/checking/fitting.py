@@ -29,7 +29,9 @@ def treatment(sizes: Counter[tuple[Size, Geometry]]) -> tuple[str, ...]:
     """Return sentences on what becomes of images of these sizes, the most frequent first."""
     lines = []
     for (size, geometry), count in sizes.most_common(MAX_SIZES):
-        images = "the images are" if len(sizes) == 1 else f"{count} images are"
+        images = "1 image is" if count == 1 else f"{count} images are"
+        if len(sizes) == 1:
+            images = "the images are"
         lines.append(f"{images} {size[0]}x{size[1]}: {_described(size, geometry)}")
     if len(sizes) > MAX_SIZES:
         lines.append(f"and {len(sizes) - MAX_SIZES} more sizes")

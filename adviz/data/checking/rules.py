@@ -13,7 +13,7 @@ from adviz.data.checking.files import ImageInfo, MaskInfo, mask_is_turned, same_
 from adviz.data.checking.layouts import VARYING_SIZES, looks_good
 from adviz.data.checking.report import Finding, relative_names
 from adviz.data.folder_tree import Entry, Tree
-from adviz.data.geometry import Geometry, size_text
+from adviz.data.geometry import ALIKE, Geometry, size_text
 from adviz.data.masks import are_labels
 from adviz.data.readers import sorted_photos
 from adviz.data.split import ANOMALOUS, GOOD, UNLABELLED, Split
@@ -23,6 +23,8 @@ MAX_SIDE = 16_000  # pixels
 MAX_AREA = 50_000_000  # pixels
 MAX_LEVELS = 16  # grey levels of a mask of several kinds of defects; soft edges have more
 MAX_LABELS = 8  # that a message lists
+MIN_GOOD = 5  # good images, among fewer of which none is the odd one
+FEW = 0.2  # of the good images at most are named for their shape; if more differ, it is meant so
 MAX_SIZES = 4  # that a message lists
 NOT_TESTED = ("train", "validation")
 
@@ -167,7 +169,8 @@ def _unreadable(category: CheckedCategory) -> Iterator[Finding]:
     for kind, problem_of in problems.items():
         files = [file for file, problem in problem_of.items() if problem]
         if files:
-            message = f"{len(files)} {kind} cannot be read, first: {problem_of[files[0]]}"
+            images = f"1 {kind[:-1]}" if len(files) == 1 else f"{len(files)} {kind}"
+            message = f"{images} cannot be read, first: {problem_of[files[0]]}"
             yield category.finding(f"unreadable {kind}", message, files)
 
 
@@ -190,14 +193,16 @@ def _duplicates(category: CheckedCategory) -> Iterator[Finding]:
 
     # Within a part an image counts twice, and that is all; across parts the score is worthless.
     if across:
+        are = "1 training image is" if len(across) == 1 else f"{len(across)} training images are"
         message = (
-            f"{len(across)} training images are also outside train: scores of these test images "
+            f"{are} also outside train: scores of these test images "
             f"mean nothing; remove one of each ({_equality(across)})"
         )
         yield category.finding("duplicates across parts", message, chain(*across))
     for part, groups in sorted(within.items()):
         where = f" within {part}" if part else ""
-        message = f"{len(groups)} images are there more than once{where} ({_equality(groups)})"
+        are = "1 image is" if len(groups) == 1 else f"{len(groups)} images are"
+        message = f"{are} there more than once{where} ({_equality(groups)})"
         yield category.note(f"duplicates{where}", message, chain(*groups))
 
 
@@ -382,6 +387,40 @@ def _sizes(category: CheckedCategory) -> Iterator[Finding]:
         yield category.note("sizes vary", message, unusual)
 
 
+def _other_shape(category: CheckedCategory) -> Iterator[Finding]:
+    """Find the few good images whose shape is not that of most of them."""
+    good = [image for image in _good_images(category) if min(image.size) >= MIN_SIDE]
+    if len(good) < MIN_GOOD or category.tree.layout in VARYING_SIZES:
+        return
+    counts = Counter(image.size for image in good)
+    width, height = usual = counts.most_common(1)[0][0]
+    others = [image for image in good if not _is_alike(image.size, usual)]
+    if not others or len(others) > FEW * len(good):
+        return
+    one = len(others) == 1
+    message = (
+        f"{len(others)} good {'image has' if one else 'images have'} another shape than most "
+        f"({others[0].size[0]}x{others[0].size[1]}, most are {width}x{height}): learned as good, "
+        f"{'it makes' if one else 'they make'} a detector miss defects; turn "
+        f"{'it' if one else 'them'}, cut {'it' if one else 'them'} to that shape, or leave "
+        f"{'it' if one else 'them'} out"
+    )
+    yield category.finding("other shape", message, others)
+
+
+def _good_images(category: CheckedCategory) -> list[ImageInfo]:
+    return [category.images[entry.path] for entry in category.readable if entry.known == GOOD]
+
+
+def _is_alike(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether two sizes have one shape, as far as `adviz judge` takes photographs for alike.
+
+    Products of integers, so that equal shapes are equal.
+    """
+    first, second = size[0] * other[1], size[1] * other[0]
+    return max(first, second) <= ALIKE * min(first, second)
+
+
 def _area(size: tuple[int, int]) -> int:
     return size[0] * size[1]
 
@@ -492,6 +531,7 @@ RULES: tuple[Callable[[CheckedCategory], Iterator[Finding]], ...] = (
     _inverted_masks,
     _turned,
     _sizes,
+    _other_shape,
     _bits,
     _dropped_bands,
     _stacks,

@@ -72,7 +72,7 @@ def export(
     ----------
     path: of the file; it is written atomically.
     explorers: one or several; what they are linked with is exported, too.
-    title: of the page; "" = the categories and their detectors.
+    title: of the page; "" = the categories and their detectors. Further lines are text below it.
     images: indices of the test images that can be shown; None = all. The others stay in the chart
         of scores, and a click on one says that it is not there.
     categories: that can be chosen; None = all. One that an explorer displays is among them.
@@ -252,9 +252,11 @@ class _Page:
 
     def _text(self, title: str, parts: Iterable[str]) -> str:
         picture = base64.b64encode(self._picture(self.explorers[0].picture())).decode()
+        heading, *lines = (title or self._title()).splitlines() or [""]
         page: str = _template("page").render(
             self._contents(parts),
-            title=title or self._title(),
+            title=heading,
+            lines=lines,
             policy=POLICY,
             style=page_style() + styles(),
             picture=picture,

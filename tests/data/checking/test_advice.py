@@ -11,7 +11,7 @@ import published_trees as trees
 import pytest
 
 from adviz import data
-from adviz.app import cli
+from adviz.app import cli, learned
 from adviz.data import images
 from adviz.data.checking import advice
 
@@ -49,6 +49,10 @@ def test_a_flat_folder_is_to_be_sorted_or_read_without_labels(tmp_path):
     trees.put(tmp_path / "my photos", *(f"IMG_{number:04}.jpg" for number in range(8)))
     check = advised(tmp_path / "my photos")
     assert "8 images lie in one folder, not sorted into good and bad" in check.findings[0].message
+    assert advice.FEWEST == learned.FEWEST
+    assert "Sort them into good, at least 5 (`adviz learn` takes 12), and bad" in " ".join(
+        check.body().split()
+    )
     assert {"mkdir good bad", "mv IMG_0000.jpg good", "mv IMG_0007.jpg bad"} <= {*typed(check)}
     assert typed(check)[-1] == f"photos = data.unlabelled({str(tmp_path / 'my photos')!r})"
     follow(check, tmp_path)

@@ -258,7 +258,7 @@ def test_unreadable_and_truncated_images_and_masks_are_found(plate):
     check = data.check(plate, geometry=WHOLE)
     assert kinds(check) == ["unreadable images", "unreadable masks"]
     assert check.findings[0].files == ("train/good/001.png",)
-    assert "1 images cannot be read, first: OSError: " in check.findings[0].message
+    assert "1 image cannot be read, first: OSError: " in check.findings[0].message
     assert check.findings[1].files == ("ground_truth/hole/000_mask.png",)
 
 
@@ -314,16 +314,17 @@ def test_tiny_and_enormous_images_are_found(plate):
     assert "smallest 1x1" in finding.message
     Image.new("L", (20_000, 40)).save(plate / "train/good/003.png")
     check = data.check(plate, geometry=WHOLE)
-    assert sorted(kinds(check)) == ["enormous images", "sizes vary", "squeezed images"]
+    expected = ["enormous images", "other shape", "sizes vary", "squeezed images"]
+    assert sorted(kinds(check)) == expected
     assert "largest 20000x40" in check.of("enormous images")[0].message
 
 
 def test_varying_sizes_are_a_note(plate):
-    trees.put(plate, "test/good/001.png", image=trees.picture((50, 40)))
+    trees.put(plate, "test/good/001.png", image=trees.picture((60, 50)))
     finding = only(plate, "sizes vary")
     assert not finding.serious
     assert finding.files == ("test/good/001.png",)
-    assert "2 sizes, most often 48x40 (6), 50x40 (1)" in finding.message
+    assert "2 sizes, most often 48x40 (6), 60x50 (1)" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -525,7 +526,7 @@ def test_what_is_shown_is_short_and_what_is_kept_is_everything(plate):
 
 
 def test_serious_findings_come_first(plate):
-    trees.put(plate, "test/good/001.png", image=trees.picture((50, 40)))
+    trees.put(plate, "test/good/001.png", image=trees.picture((60, 50)))
     trees.put(plate, "ground_truth/hole/000_mask.png", image=trees.mask(0))
     check = data.check(plate, geometry=WHOLE)
     assert [finding.serious for finding in check.findings] == [True, False]
@@ -562,3 +563,31 @@ def test_warnings_of_pillow_are_silent_but_the_image_is_named(plate, monkeypatch
     check = data.check(plate, geometry=WHOLE)
     assert "DecompressionBombError" in check.of("unreadable images")[0].message
     assert len(check.of("unreadable images")[0].files) == 6
+
+
+@pytest.mark.parametrize(("n_other", "said"), [(0, None), (1, "1 good image has"), (3, None)])
+def test_the_few_good_images_of_another_shape_are_serious(tmp_path, n_other, said):
+    """A fifth at most: where more differ, several shapes are meant."""
+    for number in range(12):
+        image = trees.picture()  # 48 x 40
+        if number < n_other:
+            image = image.transpose(Image.Transpose.ROTATE_90)
+        elif number % 2:  # another size of the same shape
+            image = image.resize((96, 80))
+        (tmp_path / "good").mkdir(exist_ok=True)
+        image.save(tmp_path / "good" / f"{number:02}.png")
+    check = data.check(tmp_path)
+    findings = check.of("other shape")
+    assert [finding.files for finding in findings] == ([("good/00.png",)] if said else [])
+    if said:
+        assert findings[0].message.startswith(f"{said} another shape than most (40x48, most are")
+        assert not check.ok
+
+
+@pytest.mark.parametrize(("width", "found"), [(101, False), (102, False), (103, True)])
+def test_a_shape_that_judge_calls_another_is_one(tmp_path, width, found):
+    (tmp_path / "good").mkdir()
+    for number in range(6):
+        image = trees.picture().resize((width if number == 3 else 100, 100))
+        image.save(tmp_path / "good" / f"{number}.png")
+    assert bool(data.check(tmp_path).of("other shape")) == found
