@@ -20,7 +20,7 @@ Run all cells (menu *Run*). Good photographs lie in `good/`, the others in `bad/
     (
         "code",
         """from adviz import Backbone, PatchCore, calibrate, data, evaluate, explore
-from adviz.app.learned import NETWORK, RATE, least_rate, photographs
+from adviz.app.learned import NETWORK, RATE, false_alarms, least_rate, photographs
 
 FOLDER = FOLDER_TEXT""",
     ),
@@ -58,8 +58,9 @@ written from this notebook holds a picture.)""",
         "markdown",
         """## From which score on is a photograph anomalous?
 The threshold is set on good photographs that the detector has not seen. Of further good ones the
-printed fraction is called anomalous, on average over such thresholds; of one alone it can be more.
-With more photographs it can be less. (The best F1 below is at another threshold, the best one for
+first fraction is called anomalous, on average over such thresholds; of one alone it can be more, in
+95 of 100 cases no more than the second. Both need each photograph to be of another part, and are
+less with more photographs. (The best F1 below is at another threshold, the best one for
 exactly these photographs.)""",
     ),
     (
@@ -74,7 +75,8 @@ threshold = calibrate(
 )
 is_bad = part.test.labels == 1
 print(f"anomalous from score {threshold.value:.5g} on")
-print(f"false alarms: at most {rate:.0%} of further good photographs, on average")
+average, likely = false_alarms(len(part.validation), rate)
+print(f"false alarms: {average:.0%} of further good ones on average, {likely:.0%} if unlucky")
 print(threshold.is_anomalous(prediction)[is_bad].sum(), "of", is_bad.sum(), "bad ones found")""",
     ),
     (
