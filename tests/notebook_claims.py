@@ -3,8 +3,8 @@ outputs.
 
 A claim is the words of a sentence, with `#` for each number, and whether they are true: a function
 of those numbers and of the notebook's outputs. `row("mesh", "DN2")` is the list of numbers that
-stand behind the first DN2 after the first mesh, in its line (`-` and `NaN` are nan); `row.text` is
-the whole text.
+stand behind the first DN2 after the first mesh, in its line (`-` and `NaN` are nan, spreads
+behind ± are left out: `row.spreads` has these); `row.text` is the whole text.
 
 OTHER are the words of sentences whose numbers are not about outputs: definitions, settings, what a
 paper says.

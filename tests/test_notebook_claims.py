@@ -34,8 +34,17 @@ class Rows:
 
     def __call__(self, *words):
         """Return the numbers behind these words, of which each is looked for after the one before,
-        in their line.
+        in their line; without spreads.
         """
+        rest = re.sub(r"± \S+", "", self.behind(words))
+        return [value for token in rest.split() if (value := number(token)) is not None]
+
+    def spreads(self, *words):
+        """Return the spreads behind these words: what stands behind each ±."""
+        return [float(spread) for spread in re.findall(r"± (\S+)", self.behind(words))]
+
+    def behind(self, words):
+        """Return the rest of the line that these words are in."""
         end = 0
         for word in words:
             blanks = r"[ \t]+".join(re.escape(part) for part in word.split())
@@ -43,8 +52,7 @@ class Rows:
             if found is None:
                 raise LookupError(f"no {word!r} in the outputs, of {words}")
             end = found.end()
-        rest = self.text[end:].split("\n", 1)[0]
-        return [value for token in rest.split() if (value := number(token)) is not None]
+        return self.text[end:].split("\n", 1)[0]
 
 
 def number(token):
@@ -106,7 +114,8 @@ def small(sentence, table="   AUROC  PRO\nA   0.90    -\nB   0.80 0.70 ± 0.10")
 
 def test_a_row_is_read_by_its_words():
     row = Rows(small(""))
-    assert row("B") == row("AUROC", "B") == [0.8, 0.7, 0.1]
+    assert row("B") == row("AUROC", "B") == [0.8, 0.7]
+    assert row.spreads("B") == [0.1]
     assert row("A")[0] == 0.9
     assert math.isnan(row("A")[1])
     with pytest.raises(LookupError, match="no 'C' in the outputs"):

@@ -170,8 +170,6 @@ class Setting:
 def built_in(categories: Sequence[str] = CATEGORIES, seeds: Sequence[int] = SEEDS) -> Setting:
     """Return a setting on the built-in data at a real size, whose results come with adviz.
 
-    Those of seed 0 are complete, those of seeds 1 and 2 are not yet.
-
     All test images of all categories, at the papers' image sizes, with the networks that come with
     adviz (`OFFLINE`), and three seeds where chance enters. Only the student of reverse distillation
     is smaller, and trained for fewer epochs: `ReverseDistillation.preset("cpu")`.
@@ -243,7 +241,7 @@ def available_setting(*, one_class: bool = False, root: str | Path | None = None
         name: (normal,) for name, normal in PHOTOGRAPHS.items() if normal_classes(name, base)
     }
     if not folder_of(MVTEC_FOLDER, base).is_dir():
-        ours = built_in(seeds=SEEDS[:1])
+        ours = built_in()
         return dataclasses.replace(
             ours,
             folders={**ours.folders, **{name: name for name in photographs}},
