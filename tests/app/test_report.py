@@ -242,7 +242,7 @@ def test_without_maps_masks_or_labels_the_page_says_what_it_cannot_know(
     assert "tested on 5 unlabelled" in page.text
     assert "A predicts 1 of 5 unlabelled images as anomalous, by a threshold" in page.text
     assert (
-        "— , undefined: image AUROC, image AP, best F1, false positives at 100 % "
+        "—, undefined: image AUROC, image AP, best F1, false positives at 100 % "
         "recall (no anomalous image" in page.text
     )
     assert set(page.tables[0]["A"]) == {"—"}
@@ -321,8 +321,7 @@ def test_sorted_photos_can_be_reported(tmp_path, write):
         category, Prediction(np.array([0.2, 0.7]), rng.random((2, SIZE, SIZE)), detector="A")
     )
     assert (
-        "— , undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)"
-        in page.text
+        "—, undefined: pixel AUROC, pixel AP, PRO-global (the test set has no masks)" in page.text
     )
 
 
