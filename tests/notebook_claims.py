@@ -768,6 +768,7 @@ OTHER = {
         "up to a false-positive rate of 0.3",
     ],
     "02_spade_retrieval": [
+        "The mean squared distance of the nearest of them, by default 5",
         "one location each 8 pixels",
         "3 of 64 training images have it",
         "Stage 1",
@@ -802,7 +803,7 @@ OTHER = {
         "from about 3500 to 5000",  # the histogram below it shows that
     ],
     "07_padim_and_position": ["PatchCore takes 8 and 16", "at 1 a good image looks as bad"],
-    "08_thresholds_and_pro": ["100 % recall"],
+    "08_thresholds_and_pro": ["100 % recall", "divided by the band's width of 0.3"],
     "09_compare": [
         "32 for whole images",
         "0.4 means that one of them has it 40 %",
