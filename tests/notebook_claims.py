@@ -545,20 +545,20 @@ CLAIMS = {
                 row("Table 3: PRO", "PatchCore, coreset=10%")[1],
                 row("Table 3: PRO", "PaDiM")[1],
             ]
-            and interval(row, "PRO: PatchCore, coreset=10% 96.6 > PaDiM")[0] < 0
+            and interval(row, f"PRO: PatchCore, coreset=10% {said[0]} > PaDiM")[0] < 0
         ),
         "PaDiM, which compares positions, is better (# against # in Table S3)": lambda said, row: (
             # SPADE, PaDiM, and PatchCore with 25, 10 and 1 %
             said == row("Table S3:", "ours: built-in images", "transistor")[1:4:2]
             and said[0] > said[1]
         ),
-        "by PRO it has lost about two points (# against #)": lambda said, row: (
+        "by PRO it has lost about a point (# against #)": lambda said, row: (
             said
             == [
                 row("Table 5:", "PatchCore, coreset=1%")[6],
                 row("Table 5:", "PatchCore, coreset=100%")[6],
             ]
-            and 1.5 < said[1] - said[0] < 2.5
+            and 0.5 < said[1] - said[0] < 1.5
         ),
         "faster than PaDiM (# s an image against #)": lambda said, row: (
             f"PatchCore, coreset=1% {said[0]:.3f} < PaDiM, reimplementation {said[1]:.3f}"
@@ -566,7 +566,7 @@ CLAIMS = {
             and said[0] > said[1] / 2
         ),
         "Against the whole bank (#) and SPADE (#) there is no doubt": lambda said, row: (
-            f"coreset=10% 0.136 < coreset=100% {said[0]:.3f}" in row.text
+            f" < coreset=100% {said[0]:.3f}" in row.text
             and f"< SPADE, reimplementation {said[1]:.3f}" in row.text
         ),
         "where nothing is left to lose (# and #)": lambda said, row: (
@@ -583,7 +583,7 @@ CLAIMS = {
                 row("FP FN FP at 100 % recall", "all")[0],
                 sum(row("FP FN FP at 100 % recall", "all")[9:11]),
                 sum(row("FP FN FP at 100 % recall", "all")[1:3]),
-                sum(row("FP FN FP at 100 % recall", "all")[5:7]),
+                round(sum(row("FP FN FP at 100 % recall", "all")[5:7])),
             ]
         ),
         "here it detects a little less (# against # with a bank of 25 %)": lambda said, row: (
@@ -608,7 +608,7 @@ CLAIMS = {
     },
     "13_tables_reverse_distillation": {
         "It lacks # points": lambda said, row: f"({-said[0]:.1f})" in row.text,
-        "here the coarsest, by the nut (# against #)": lambda said, row: (
+        "here it would rather be the coarsest, by the nut (# against #)": lambda said, row: (
             said == [row("category brick", f"RD4AD, maps={maps}")[1] for maps in ("M3", "M2")]
             and said[0] > said[1]
         ),
@@ -636,7 +636,7 @@ CLAIMS = {
             ]
             and interval(row, "> backbone=resnet18")[0]
             < 0
-            < interval(row, "> backbone=resnet50")[0]
+            <= interval(row, "> backbone=resnet50")[0]
         ),
         "Here the coarsest map alone has an image AUROC of #, all three #; printed it is # and #": lambda said, row: (
             said
@@ -647,7 +647,7 @@ CLAIMS = {
                 row("Table 7:", "RD4AD, maps=M1+M2+M3")[0],
             ]
         ),
-        "Three of six do not": lambda said, row: row.text.count("DOES NOT HOLD: ") == 3,
+        "Two of six do not": lambda said, row: row.text.count("DOES NOT HOLD: ") == 2,
     },
     "14_few_shot": {
         "The paper's own tables do not bear it out": lambda said, row: (
@@ -655,11 +655,10 @@ CLAIMS = {
             and "(does not hold; Table S5, Table 1, Table 2)" in row.text
         ),
         "that spread is # points of image AUROC for SPADE and # for PatchCore": lambda said, row: (
-            # Behind three printed values mean and spread
             said
             == [
-                row("Table S5: few", "SPADE, shots=1")[4],
-                row("Table S5: few", "PatchCore, coreset=10%, shots=1")[4],
+                row.spreads("Table S5: few", "SPADE, shots=1")[0],
+                row.spreads("Table S5: few", "PatchCore, coreset=10%, shots=1")[0],
             ]
         ),
         "whose lead (# against #) is larger": lambda said, row: (
@@ -668,7 +667,8 @@ CLAIMS = {
                 row("Table S5: few", "PatchCore, coreset=10%, shots=1")[3],
                 row("Table S5: few", "SPADE, shots=1")[3],
             ]
-            and said[0] - said[1] > row("Table S5: few", "PatchCore, coreset=10%, shots=1")[4]
+            and said[0] - said[1]
+            > row.spreads("Table S5: few", "PatchCore, coreset=10%, shots=1")[0]
         ),
         "detects nearly as much as the whole bank (# against #)": lambda said, row: (
             said == [row("Fig. S6:", f"PatchCore, coreset={size}%")[-3] for size in (1, 100)]

@@ -103,7 +103,8 @@ def fill(
     """
     # seed -> a result for each category, None where it is missing
     by_seed: dict[int, list[ExperimentResult | None]] = {}
-    for experiment in cell.experiments:
+    # What depends on no seed is one experiment, named once for each
+    for experiment in dict.fromkeys(cell.experiments):
         by_seed.setdefault(experiment.seed, []).append(results.get(experiment))
     combine = np.sum if cell.unit == "count" else np.mean
     seed_values: list[float] = []

@@ -314,3 +314,13 @@ def test_rows_are_named_in_the_frame(tmp_path):
     assert set(frame.loc["retrieval", "rows"].split()) == {
         f"{e.key}.json" for e in plan.experiments
     }
+
+
+def test_what_depends_on_no_seed_is_counted_once():
+    three = dataclasses.replace(SMALL, seeds=(0, 1, 2))
+    counts = {}
+    for setting in (SMALL, three):
+        verdict = one("errors", lambda _: {"false_positives": 2.0, "false_negatives": 1.0}, setting)
+        counts[setting.seeds] = re.findall(r"< SPADE (\d+)", verdict.ours)
+    # In each of two categories
+    assert list(counts.values()) == [["6", "6"], ["6", "6"]]

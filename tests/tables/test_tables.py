@@ -272,7 +272,7 @@ def test_protocols_that_are_ours_are_said_below_a_table():
 
 
 def test_the_papers_setting_is_taken_where_mvtec_is_at_hand(tmp_path, monkeypatch):
-    assert tables.available_setting(root=tmp_path) == tables.built_in(seeds=(0,))
+    assert tables.available_setting(root=tmp_path) == tables.built_in()
     (tmp_path / "mvtec").mkdir()
     assert tables.available_setting(root=tmp_path) == tables.Setting(categories={"mvtec_ad": MVTEC})
     assert set(tables.available_setting(one_class=True, root=tmp_path).categories) == {
