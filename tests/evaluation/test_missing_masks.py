@@ -137,7 +137,7 @@ def test_the_report_is_written_and_says_it(category, prediction, tmp_path):
         category, {"A": prediction, "B": other}, tmp_path / "report.html"
     ).read_text()
     assert f"Of fewer images: pixel AUROC, pixel AP, PRO-global ({REASON})." in page
-    assert "- is undefined: pixel AUROC, pixel AP, PRO-global (the detector has no maps)." in page
+    assert "—, undefined: pixel AUROC, pixel AP, PRO-global (the detector has no maps)." in page
     assert f"{evaluate(prediction, category.test).pixel_auroc:.3f}" in page
 
 

@@ -98,12 +98,13 @@ def contents(detector: Any) -> dict[str, Any]:
 def unfitted(detector: Any, before: str) -> str:
     """Return the error of a detector without what `Detector._fitting` notes, before it "is saved".
 
-    Where `fit` has set something nevertheless, it is `_fitting` that was not called.
+    Where the `fit` of a user's own class has set something nevertheless, it is `_fitting` that was
+    not called; of ours it is a fit that failed.
     """
     name = type(detector).__name__
     options = {field.name for field in dataclasses.fields(detector)}
     learned = sorted(set(vars(detector)) - options)
-    if not learned:
+    if not learned or type(detector).__module__.startswith("adviz."):
         return f"{name} must be fitted before it {before}: call fit(features) first"
     return (
         f"expected layers_ and channels, which self._fitting notes, before {name} {before}, got "
