@@ -143,7 +143,8 @@ def differences(
         # Seeds are averaged before the interval: it is about images, not about seeds
         pairs = _pairs(results_before[category], results_after[category])
         for one, other in pairs:
-            if one.experiment.seed != other.experiment.seed:
+            drawn = _is_drawn(one) and _is_drawn(other)
+            if drawn and one.experiment.seed != other.experiment.seed:
                 text = f"{one.experiment.seed} and {other.experiment.seed}"
                 other_seeds[text] = None
         seeds = (seed, zlib.crc32(category.encode()))
@@ -297,6 +298,13 @@ def _by_category(results: Sequence[ExperimentResult]) -> dict[str, list[Experime
     for result in results:
         by_category.setdefault(result.experiment.category, []).append(result)
     return by_category
+
+
+def _is_drawn(result: ExperimentResult) -> bool:
+    """Tell whether a result depends on its seed."""
+    detector = result.experiment.detector
+    by_method = getattr(detector, "depends_on_seed", hasattr(detector, "seed"))
+    return bool(by_method) or result.experiment.shots is not None
 
 
 def _pairs(

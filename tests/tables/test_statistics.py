@@ -181,3 +181,16 @@ def test_lines_of_a_filled_table_become_methods():
     assert {"SPADE", "PatchCore, coreset=25%", "PatchCore, coreset=1%"} <= set(methods)
     assert not {"PaDiM", "GANomaly"} & set(methods)
     assert [row.experiment.detector.coreset for row in methods["PatchCore, coreset=1%"]] == [0.01]
+
+
+def test_seeds_that_differ_are_named_where_both_results_depend_on_them():
+    before, after = rows(["a"], 0, seeds=(0,)), rows(["a"], 1, seeds=(3,))
+    assert "Seeds that differ are compared: 0 and 3." in differences_legend(before, after)
+    assert "Seeds that differ" not in differences_legend(before, before)
+    free = dataclasses.replace(before[0].experiment, shots=None)  # DN2 of all images
+    before = [dataclasses.replace(before[0], experiment=free)]
+    assert "Seeds that differ" not in differences_legend(before, after)
+
+
+def differences_legend(before, after):
+    return statistics.differences(before, after, draws=9).legend
