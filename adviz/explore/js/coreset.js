@@ -25,6 +25,7 @@ import {
   spreadOut,
   valuesOf,
 } from "./bank.js";
+import { resized } from "./arrange.js";
 import { boxOf, cellAt, cellOf, middleOf, unpacked } from "./grids.js";
 import { button, select, slider } from "./controls.js";
 import { cards } from "./cards.js";
@@ -473,8 +474,7 @@ function build({ model, store, change }) {
     const { one, width } = now;
     const found = curvesNow(one);
     const across = Math.max(1, Math.min(found.length, Math.floor((width + GAP) / (CHART + GAP))));
-    while (drawn.length < found.length) drawn.push(curves(toSize, { atName: "coreset size" }));
-    charts.replaceChildren(...drawn.slice(0, found.length).map(({ node }) => node));
+    resized(charts, drawn, found.length, () => curves(toSize, { atName: "coreset size" }));
     found.forEach(({ title, curves: list }, i) => {
       drawn[i].draw({
         title,
