@@ -29,6 +29,7 @@ PAGES = {
     "tables/patchcore-1": "PatchCore, Table 1",
     "glossary": "Glossary",
 }
+EXPLORERS = sorted((SITE / "_static" / "explorers").glob("*.html"))
 PATIENCE = 20_000  # milliseconds; a loaded machine draws late
 # Pages with one sentence for each of the pages behind them
 LISTS = ("tutorials", "how-to", "reference", "explanation", "project")
@@ -36,6 +37,12 @@ LISTS = ("tutorials", "how-to", "reference", "explanation", "project")
 CUT = """() => [...document.querySelectorAll("table, pre, img, iframe, .main-svg")].filter((one) =>
   one.clientWidth && one.getBoundingClientRect().right > innerWidth + 1
   && !one.closest("[data-more~=right]")).map((one) => one.outerHTML.slice(0, 200))"""
+# What has the focus, once what the last key did is drawn; None if it was lost
+HOLDER = """async () => {
+  for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+  const { activeElement: one, body } = document;
+  return one && one !== body ? one.outerHTML.slice(0, 120) : null;
+}"""
 # Tutorials whose first explorer is clicked in
 CLICKED = ["01_quickstart", "02_spade_retrieval", "09_compare"]
 
@@ -98,6 +105,25 @@ def test_an_explorer_in_a_tutorial_answers_clicks(chromium, name):
         driven.until(lambda: driven.state("image") != before, "another image")
         driven.until(lambda: abs(spare_height(element, frame)) <= 2, "as high as what it shows")
         assert page.problems == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("file", EXPLORERS, ids=lambda file: file.stem)
+def test_no_key_loses_the_focus(chromium, file):
+    """Whatever Tab reaches in an explorer has the focus after an arrow key too, for the next one."""
+    with opened_file(chromium, file) as page:
+        reached = 0
+        while (holder := pressed(page.browser, "Tab")) is not None:
+            reached += 1
+            assert reached < 200, f"Tab does not leave the page; it is at {holder}"
+            assert pressed(page.browser, "ArrowRight"), f"ArrowRight took the focus from {holder}"
+        assert reached
+
+
+def pressed(browser, key):
+    """Press a key; return what has the focus then."""
+    browser.keyboard.press(key)
+    return browser.evaluate(HOLDER)
 
 
 def test_a_chart_tells_its_values(chromium):
