@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -377,6 +378,25 @@ def test_judge_finds_the_only_file_and_writes_map_and_page(photographs, saved, h
     assert page.startswith("<!doctype html>")
     assert f"nut 00.png: {word}, score {prediction.score[0]:.5g}" in page
     assert len(list((here / "judged").iterdir())) == 2
+
+
+def test_of_several_photographs_judge_writes_a_page_that_shows_all(
+    photographs, saved, here, capsys
+):
+    (here / "broken & empty.png").write_bytes(b"no image")
+    files = [photographs / "good" / "nut 02.png", photographs / "bad" / "nut 05.png"]
+    assert cli.main(["judge", *map(str, files), "broken & empty.png"]) == 1
+    assert "all of them: judged/index.html" in told(capsys)[0]
+    page = (here / "judged" / "index.html").read_text(encoding="utf-8")
+    assert "<h1>1 of 2 photographs are anomalous</h1>" in page
+    heads = re.findall("<h2>(.*)</h2>", page)
+    assert heads == ["Anomalous: 1", "Good: 1", "Could not be judged: 1"]
+    assert page.index(str(files[1])) < page.index(str(files[0]))
+    assert "<li>broken &amp; empty.png: expected a readable image" in page
+    links = re.findall(r'(?:href|src)="([^"]*(?:html|png))"', page)
+    assert len(links) == 4
+    for link in links:
+        assert (here / "judged" / unquote(link)).is_file()
 
 
 def test_judge_prints_an_object_a_line_for_another_program(photographs, saved, here, capsys):

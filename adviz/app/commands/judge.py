@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from adviz.app.commands.errors import UsageError
 
@@ -25,6 +26,7 @@ SUMMARY = "say whether photographs are anomalous, and write where and why"
 NEEDS: dict[str, str] = {}
 SUFFIX = ".adviz"
 FOLDER = Path("judged")
+OVERVIEW = "index.html"  # in that folder, of several photographs
 ANOMALOUS = 3  # exit status with --fail
 
 
@@ -42,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     to_help = f"folder for maps and pages; default: {FOLDER}"
     parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help=to_help)
     write_help = (
-        "pages (default): of each photograph its map, and a page in which it can be asked why; "
+        "pages (default): of each photograph its map, and a page in which it can be asked why; of "
+        "several also index.html, which shows them all; "
         "maps: the maps alone; nothing"
     )
     parser.add_argument(
@@ -70,21 +73,25 @@ def main(options: argparse.Namespace) -> int:
 
     names = dict(zip(photographs, _names(photographs), strict=True))
     verdicts = []
-    for photograph, problem in given.items():
+    problems = {}
+    for photograph, known_problem in given.items():
+        problem = known_problem
+        if not problem:
+            beside = options.to / names[photograph]
+            try:
+                verdicts.append(_judged(learned, photograph, beside, options.write))
+            except (ValueError, OSError) as error:
+                problem = " ".join(str(error).split())
         if problem:
+            problems[photograph] = problem
             _tell_error(photograph, problem, as_json=options.json)
-            continue
-        try:
-            verdict = _judged(learned, photograph, options.to / names[photograph], options.write)
-        except (ValueError, OSError) as error:
-            _tell_error(photograph, " ".join(str(error).split()), as_json=options.json)
-            continue
-        verdicts.append(verdict)
-        _tell(verdict, as_json=options.json)
-    n_unread = len(given) - len(verdicts)
+        else:
+            _tell(verdicts[-1], as_json=options.json)
+    if len(given) > 1 and verdicts and options.write == "pages":
+        _write_overview(verdicts, problems, learned, options.to)
     if not options.json:
-        print(_summary(verdicts, n_unread, options), flush=True)
-    if n_unread:
+        print(_summary(verdicts, len(problems), options), flush=True)
+    if problems:
         return 1
     is_found = any(verdict["anomalous"] for verdict in verdicts)
     return ANOMALOUS if options.fail and is_found else 0
@@ -213,6 +220,36 @@ def _write_map(
     replace_file(file, content.getvalue())
 
 
+def _write_overview(
+    verdicts: list[dict[str, Any]], problems: dict[Path, str], learned: Learned, folder: Path
+) -> None:
+    """Write the page that shows all photographs by their scores, and leads to the page of each."""
+    import jinja2
+
+    from adviz._support import replace_file
+
+    by_score = sorted(verdicts, key=lambda verdict: -verdict["score"])
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("adviz.app.commands", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["beside"] = lambda file: quote(Path(file).relative_to(folder).as_posix())
+    page = environment.get_template("judged.html.jinja").render(
+        sections={
+            "anomalous": [verdict for verdict in by_score if verdict["anomalous"]],
+            "good": [verdict for verdict in by_score if not verdict["anomalous"]],
+        },
+        problems=problems,
+        warning=_warning,
+        method=type(learned.detector).__name__,
+        threshold=learned.threshold,
+    )
+    replace_file(folder / OVERVIEW, page.encode())
+
+
 def _words(prediction: Prediction, learned: Learned) -> str:
     score = float(prediction.score[0])
     value = learned.threshold.value
@@ -262,4 +299,6 @@ def _summary(verdicts: list[dict[str, Any]], n_unread: int, options: argparse.Na
         text += f", {n_unread} could not be judged"
     if verdicts and options.write == "pages":
         text += "; open a page in any browser and click; its map lies beside it (.map.png)"
+        if len(verdicts) + n_unread > 1:
+            text += f"; all of them: {options.to / OVERVIEW}"
     return text
