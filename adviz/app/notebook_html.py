@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -57,11 +60,12 @@ def tables(notebook: NotebookNode) -> list[str]:
     return texts
 
 
-def to_html(notebook: NotebookNode, title: str) -> str:
+def to_html(notebook: NotebookNode, title: str, folder: Path) -> str:
     """Return the executed notebook as one page that loads nothing from the network.
 
     Equations are MathML, code that the notebook folds is left out, and where it has explorers, of
-    which a page holds pictures, it says so.
+    which a page holds pictures, it says so. Links to other notebooks lead to their pages in
+    `folder`, where this one will lie; those that lead nowhere there are words.
     """
     from nbconvert import HTMLExporter
     from nbformat.v4 import new_markdown_cell
@@ -73,15 +77,15 @@ def to_html(notebook: NotebookNode, title: str) -> str:
     if any("explore." in cell.source for cell in shown.cells if cell.cell_type == "code"):
         shown.cells.insert(0, new_markdown_cell(EXPLORERS))
     exporter = HTMLExporter(raw_template=OFFLINE_TEMPLATE, embed_images=True)
-    exporter.register_filter("markdown2html", markdown_filter())
+    exporter.register_filter("markdown2html", markdown_filter(folder))
     page, _ = exporter.from_notebook_node(shown, resources={"metadata": {"name": title}})
     return str(page)
 
 
-def markdown_filter() -> Callable[[Any, str], str]:
+def markdown_filter(folder: Path) -> Callable[[Any, str], str]:
     """Return nbconvert's filter for markdown cells, with equations as MathML.
 
-    Browsers draw MathML without a script.
+    Browsers draw MathML without a script. Links are those of a page in `folder`.
     """
     import latex2mathml.converter
     from jinja2 import pass_context
@@ -97,6 +101,15 @@ def markdown_filter() -> Callable[[Any, str], str]:
 
         def block_math(self, body: str) -> str:
             return mathml(body, "block")
+
+        def link(self, text: str, url: str, title: str | None = None) -> str:
+            parts = urlsplit(url)
+            if not parts.scheme and parts.path:
+                path = re.sub(r"\.ipynb$", ".html", parts.path)
+                if not (folder / unquote(path)).exists():
+                    return text
+                url = parts._replace(path=path).geturl()
+            return str(super().link(text, url, title))
 
     @pass_context
     def to_html(context: Any, source: str) -> str:

@@ -1,6 +1,7 @@
 """Notebooks as pages that load nothing."""
 
 import re
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -14,8 +15,9 @@ EQUATIONS = (
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
-def page(*cells):
-    return BeautifulSoup(to_html(new_notebook(cells=list(cells)), "page"), "html.parser").body
+def page(*cells, folder=Path("nowhere")):
+    html = to_html(new_notebook(cells=list(cells)), "page", folder)
+    return BeautifulSoup(html, "html.parser").body
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,12 @@ def test_explorers_are_said_to_be_pictures(text):
 def test_attached_pictures_stay():
     cell = new_markdown_cell("![a](attachment:a.png)", attachments={"a.png": {"image/png": PIXEL}})
     assert page(cell).img["src"] == f"data:image/png;base64,{PIXEL}"
+
+
+def test_links_lead_to_pages_that_are_there_and_the_others_are_words(tmp_path):
+    (tmp_path / "02 b.html").write_text("a page")
+    links = "[a](02%20b.ipynb#Why), [b](03.ipynb), [c](https://example.org/x), [d](#below)"
+    cell = page(new_markdown_cell(links), folder=tmp_path).find(class_="jp-RenderedMarkdown")
+    assert cell.text.strip() == "a, b, c, d"
+    targets = [link["href"] for link in cell.find_all("a")]
+    assert targets == ["02%20b.html#Why", "https://example.org/x", "#below"]

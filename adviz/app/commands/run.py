@@ -108,7 +108,7 @@ def run(file: Path, folder: Path, *, page: Path | None, in_place: bool) -> None:
     for table in tables(notebook):
         print(table)
     if page is not None:
-        replace_file(page, to_html(notebook, file.stem).encode())
+        replace_file(page, to_html(notebook, file.stem, page.resolve().parent).encode())
         print(f"adviz: wrote {page}")
     if in_place:
         replace_file(file, (nbformat.writes(notebook).rstrip("\n") + "\n").encode())
