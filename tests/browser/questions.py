@@ -186,6 +186,7 @@ def an_error_is_tagged(driven):
     note.press("Enter")
     driven.becomes(marks={"mesh/SPADE": {image: ["fine-grained", "a thin wire"]}})
     expect(driven.find(".av-tag-file")).to_be_hidden()  # there is no kernel that could write
+    expect(driven.find(".av-tagging")).to_contain_text("Tags last until this page is closed")
 
 
 def the_gate(driven):

@@ -13,6 +13,7 @@ const TAGS = {
 };
 const NONE = "none yet";
 const FILE = "error_tags.json";
+const LASTS = "Tags last until this page is closed. ⋯ downloads them with the numbers (CSV).";
 
 /**
  * @typedef {object} TaggingGiven
@@ -44,6 +45,7 @@ export function tagging(mark, use) {
   });
   const hint = h("p.av-suggestion");
   const none = h("p.av-tag-none");
+  const lasts = h("p.av-tag-none", {}, LASTS);
   const file = textField("file", "file", () => {});
   const path = /** @type {HTMLInputElement} */ (file.node.querySelector("input"));
   path.value = FILE;
@@ -59,6 +61,7 @@ export function tagging(mark, use) {
     h("div.av-tag-line", {}, tag.node, note.node),
     none,
     hint,
+    lasts,
     files,
   );
 
@@ -73,6 +76,7 @@ export function tagging(mark, use) {
     note.show(given.note, !open);
     none.textContent = open ? "" : "The displayed image is no error at this threshold: there is nothing to tag.";
     hint.replaceChildren(...(given.wrong ? explained(given.suggestions) : []));
+    lasts.hidden = given.files || !(given.tag || given.note);
     files.hidden = !given.files;
     said.textContent = given.said;
     said.classList.toggle("av-error", given.said.startsWith("Error"));
