@@ -194,10 +194,13 @@ def _texts(distances: np.ndarray, captions: Sequence[str], unit: str, inches: fl
     span = float(np.abs(distances).max()) / 10 or None
     texts = []
     for index, distance in enumerate(distances):
-        text = f"{index + 1} · {unit} = {style.number(distance, span)}"
+        value = f"{unit} = {style.number(distance, span)}"
+        lines = [f"{index + 1} · {value}"]
+        if len(style.lines_of(lines[0], inches, style.SMALL_SIZE)) > 1:
+            lines = [str(index + 1), value]
         if captions:
-            text = "\n".join([text, *style.lines_of(captions[index], inches, style.SMALL_SIZE)])
-        texts.append(text)
+            lines += style.lines_of(captions[index], inches, style.SMALL_SIZE)
+        texts.append("\n".join(lines))
     return texts
 
 
