@@ -24,6 +24,7 @@ from .deprecation import deprecated as deprecated
 from .devices import advice_on_gpu_memory as advice_on_gpu_memory
 from .devices import check_device as check_device
 from .devices import check_device_name as check_device_name
+from .devices import device_here as device_here
 from .devices import survive_forks as survive_forks
 from .devices import workers as workers
 from .errors import did_you_mean as did_you_mean

@@ -23,6 +23,7 @@ from adviz._support import (
     advice_on_gpu_memory,
     allocate_arrays,
     check_device_name,
+    device_here,
     got,
     in_folder,
     logger,
@@ -450,9 +451,9 @@ class Backbone:
 def _device(name: str, runtime: str) -> torch.device:
     """Return the device of a name or "auto"; the runtime itself refuses what it cannot use."""
     check_device_name(name if runtime == "torch" else "auto")
-    if name == "auto":
-        name = "cuda" if runtime == "torch" and torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    if name == "auto" and runtime != "torch":
+        name = "cpu"
+    return torch.device(device_here(name))
 
 
 def _without_pixels(modules: Mapping[str, str]) -> dict[str, str]:

@@ -445,7 +445,8 @@ def test_a_grid_made_by_hand_must_be_exact():
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(
-        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+        ValueError,
+        match=r'device must be "auto", "cpu", or "cuda" on a machine that has one, got .tpu.',
     ):
         coreset.k_center_greedy(np.eye(4), 2, device="tpu")
 

@@ -76,8 +76,8 @@ class PatchCore(Detector):
     sigma: of the map's smoothing, pixels.
     border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the projection, the pre-sample, random sampling and random starts.
-    device: where the coreset and an exact search are computed, "cpu" or "cuda"; no part of the
-        method.
+    device: where the coreset and an exact search are computed: "cpu", "cuda" or "auto", a
+        GPU if there is one; no part of the method.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_location_` (M,) where each
         entry comes from, `candidates_` (how many it was chosen from), `trace_` (the

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 import torch
 
-from adviz._support import check_device, progress_bar
+from adviz._support import check_device, device_here, progress_bar
 from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, reported, usable
 from adviz.detectors.dn2 import DN2, ImageDistance, mean_over_images
@@ -69,7 +69,8 @@ class SPADE(Detector):
         others' maps are 0; in the unit of scores, which `image_distance` decides. None = all.
     sigma: of the map's smoothing, pixels.
     seed: of random galleries.
-    device: where stage 2 is computed, "cpu" or "cuda"; no part of the method.
+    device: where stage 2 is computed: "cpu", "cuda" or "auto", a GPU if there is one; no part of
+        the method.
 
     Facts after `fit`: `k_used_`, K of stage 2.
 
@@ -338,7 +339,7 @@ class SPADE(Detector):
         layers = []
         for name in names:
             centred = torch.from_numpy(features[name][image] - self._centre[name])
-            layers.append(centred.to(self.device))
+            layers.append(centred.to(device_here(self.device)))
         cells = as_cells(layers, self.layer_upsample, native=native)
         if features.boxes is None:
             return cells
