@@ -19,8 +19,9 @@ from adviz.core import index_from_arrays, index_to_arrays, index_with_rows, ivfp
 BLOCK = 2**23  # bytes of one block of distances; of those tried the fastest
 TRAINING = 2**16  # patches that a quantiser learns from
 SHORTLIST = 8  # candidates of an index that are re-scored
-# Bounds: where the finest level has so many channels and locations, one axis for so many channels
-BOUNDED_CHANNELS = 128
+# Bounds: where the finest level has so many channels and locations, one axis for so many channels.
+# Axes of more channels take longer to find than they save
+BOUNDED_CHANNELS = range(128, 513)
 BOUNDED_LOCATIONS = 784
 CHANNELS_OF_AN_AXIS = 8
 TILE = 2**21  # bytes of bounds in memory at once
@@ -210,7 +211,7 @@ class Search:
         n_channels = values.shape[1]
         n_locations = min(len(query.cell), len(gallery.cell))
         one_nearest = self.count == 1 and self._radius is None and values.device.type == "cpu"
-        if not one_nearest or n_channels < BOUNDED_CHANNELS or n_locations < BOUNDED_LOCATIONS:
+        if not one_nearest or n_channels not in BOUNDED_CHANNELS or n_locations < BOUNDED_LOCATIONS:
             return None
         double = values.double()
         _, axes = torch.linalg.eigh(double.T @ double)  # the strongest last
@@ -246,17 +247,21 @@ class Search:
         def compare(image: int) -> None:
             gallery_levels = gallery[image].levels
             in_image = slots[:, :, image]  # (repeats, coarsest locations, count)
-            if self._axes is not None:
+            if self._axes is not None and bounds:
                 few = _reduced(gallery_levels[0], self._axes)
                 for cells, bounded in bounds:
                     found = bounded.nearest(gallery_levels, few)
                     if found is None:
                         break  # the other patches are alike
                     in_image[:, cells, 0] = found.view(repeats, -1)
+            n_compared = 0
             for block, rows in zip(self._blocks, query_rows, strict=True):
-                if self._axes is None or (in_image[:, block.query] < 0).any():
+                if not bounds or (in_image[:, block.query] < 0).any():
                     found = self._compared(rows, gallery_levels, block)
                     in_image[:, block.query] = found.view(repeats, -1, self.count)
+                    n_compared += 1
+            if image == 0 and n_compared > len(self._blocks) // 2:
+                bounds.clear()  # the other images are alike
 
         with full_float32(), workers(slots.device) as pool:
             if self._axes is not None:
@@ -264,7 +269,9 @@ class Search:
                     finest = _rows_in(query.levels[0], cells, self._query_size)
                     coarse = [_rows_in(rows, cells, self._query_size) for rows in levels[1:]]
                     bounds.append((cells, _Bounds(finest, coarse, self._axes)))
-            list(pool.map(compare, range(len(gallery))))
+            # The first image tells whether bounds pay
+            list(pool.map(compare, range(min(1, len(gallery)))))
+            list(pool.map(compare, range(1, len(gallery))))
         return slots.flatten(0, 1)
 
     def _compared(
