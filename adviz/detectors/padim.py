@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 
 BATCH = 8  # test images at once: the factors are read once for all of them
 POSITIONS = 98  # positions at once, on all threads together; bounds the temporary matrices
+TOGETHER = 16  # positions whose coarse layers are multiplied once
+IN_CACHE = 4  # positions whose float64 matrices stay in a core's cache
+WIDTH = 56  # columns of a matrix that are factorised at once
 # Bytes of training vectors in memory at once; above, positions are read in several rounds
 VECTORS = 2 * 2**30
 # All channels of the three layers of WideResNet50 and ResNet18 -> how many of them the paper keeps
 PAPER_DIMENSIONS = {1792: 550, 448: 100}
 OTHER_DIMENSION = 100  # of other networks, or as many as they have
+# Columns of the vectors, and (P,) int64 locations: positions of one location have equal columns
+Repeats = tuple[slice, np.ndarray]
 
 
 @dataclass(repr=False)
@@ -130,7 +136,8 @@ class PaDiM(Detector):
             vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
             mean = vectors.mean(1, keepdim=True)
             means.append(mean)
-            covariances.append(Covariance(vectors.sub_(mean), self.epsilon))
+            repeats = self._repeats(chosen, positions)
+            covariances.append(Covariance(vectors.sub_(mean), self.epsilon, repeats))
             del vectors  # before the next ones are made
         self.mean_ = torch.cat(means)  # (P, 1, d)
         self.factor_ = Covariance.joined(covariances)
@@ -153,6 +160,14 @@ class PaDiM(Detector):
         bytes_of_position = 4 * n_images * self.dimension_
         step = max(POSITIONS, VECTORS // bytes_of_position // POSITIONS * POSITIONS)
         return [slice(start, start + step) for start in range(0, positions, step)]
+
+    def _repeats(self, features: Features, positions: slice) -> list[Repeats]:
+        """Return of every layer its columns and which of its locations each position repeats."""
+        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values())))
+        columns = [slice(start, end) for start, end in pairwise([0, *ends.tolist()])]
+        sizes = [(array.shape[2], array.shape[3]) for array in features.values()]
+        locations = [_replicated(size, self.grid_)[positions].numpy() for size in sizes]
+        return list(zip(columns, locations, strict=True))
 
     @reported
     def predict(self, features: Features) -> Prediction:
@@ -321,6 +336,8 @@ class Covariance:
     centred: Z, (P, N, d) float32 with the mean of every position subtracted; with few images it is
         overwritten.
     epsilon: above 0.
+    repeats: `Repeats` that have all columns together; what equal columns add to Z Z' is computed
+        once. None = no columns repeat.
 
     Notes
     -----
@@ -341,7 +358,9 @@ class Covariance:
     that float32 has too few of. One image alone has no covariance: epsilon I.
     """
 
-    def __init__(self, centred: Tensor, epsilon: float) -> None:
+    def __init__(
+        self, centred: Tensor, epsilon: float, repeats: Sequence[Repeats] | None = None
+    ) -> None:
         positions, count, dimension = centred.shape
         self.epsilon = epsilon
         self.count = max(count - 1, 1)
@@ -349,9 +368,16 @@ class Covariance:
         # M of every position: (P, N, d) or (P, d, d)
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         with full_float32(), workers("cpu") as pool:
-            blocks = _position_blocks(positions)
-            done = pool.map(partial(self._estimate, centred), blocks)
-            for _ in progress_bar(done, label="PaDiM", total=len(blocks)):
+            if self.low_rank:
+                layers = repeats or [(slice(None), np.arange(positions))]
+                alike = _alike(layers)
+                done = pool.map(partial(self._estimate_low_rank, centred, layers), alike)
+                n_blocks = len(alike)
+            else:
+                blocks = _position_blocks(positions)
+                done = pool.map(partial(self._estimate, centred), blocks)
+                n_blocks = len(blocks)
+            for _ in progress_bar(done, label="PaDiM", total=n_blocks):
                 pass
 
     @classmethod
@@ -373,19 +399,39 @@ class Covariance:
         return covariance
 
     def _estimate(self, centred: Tensor, positions: slice) -> None:
-        estimate = self._woodbury if self.low_rank else self._cholesky
-        self.factor[positions] = estimate(centred[positions])
-
-    def _woodbury(self, centred: Tensor) -> Tensor:
-        double = centred.double()
-        inner = double @ double.transpose(1, 2)  # (p, N, N)
-        inner.diagonal(dim1=1, dim2=2).add_(self.count * self.epsilon)
-        return _inverse_factor(inner) @ centred  # (p, N, d)
-
-    def _cholesky(self, centred: Tensor) -> Tensor:
-        covariance = centred.transpose(1, 2) @ centred / self.count  # (p, d, d)
+        vectors = centred[positions]
+        covariance = vectors.transpose(1, 2) @ vectors / self.count  # (p, d, d)
         covariance.diagonal(dim1=1, dim2=2).add_(self.epsilon)
-        return _inverse_factor(covariance)
+        self.factor[positions] = _inverse_factor(covariance).float()
+
+    def _estimate_low_rank(
+        self, centred: Tensor, repeats: Sequence[Repeats], positions: np.ndarray
+    ) -> None:
+        vectors = centred[positions]  # (p, N, d)
+        of_positions = [(columns, location[positions]) for columns, location in repeats]
+        inner = self._inner(vectors, of_positions)
+        for start in range(0, len(positions), IN_CACHE):
+            part = slice(start, start + IN_CACHE)
+            inverse = _blocked_inverse_factor(inner[part])
+            self.factor[positions[part]] = _lower_product(inverse.float(), vectors[part])
+
+    def _inner(self, vectors: Tensor, repeats: Sequence[Repeats]) -> Tensor:
+        """Return (p, N, N) float64: (N - 1) epsilon I + Z Z'.
+
+        It is summed over the layers, coarse ones first: positions stay together, and their sum is
+        one, as long as they are in the same location of every layer so far.
+        """
+        n_images = vectors.shape[1]
+        inner = torch.eye(n_images, dtype=torch.float64)[None] * (self.count * self.epsilon)
+        group = np.zeros(len(vectors), np.int64)  # of every position, its sum so far
+        for columns, location in sorted(repeats, key=_n_locations):
+            pairs = np.stack([group, location])
+            _, first, finer_group = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
+            double = vectors[first][:, :, columns].double()
+            inner = torch.baddbmm(inner[group[first]], double, double.transpose(1, 2))
+            group = finer_group.ravel()
+        # In the order of `_alike` the groups ascend: no copy where each position is one
+        return inner if len(inner) == len(group) else inner[group]
 
     def solve(self, vectors: Tensor, positions: slice = slice(None)) -> Tensor:
         """Return covariance^-1 v for the (p, n, d) vectors of some positions."""
@@ -427,15 +473,63 @@ def _position_blocks(positions: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, positions, step)]
 
 
-def _inverse_factor(matrices: Tensor) -> Tensor:
-    """Return the inverses of the lower Cholesky factors of (p, n, n) matrices, as float32.
+def _n_locations(repeats: Repeats) -> int:
+    return len(np.unique(repeats[1]))
 
-    They are computed in the matrices' own precision.
-    """
+
+def _alike(repeats: Sequence[Repeats]) -> list[np.ndarray]:
+    """Return the positions a thread works on at once, those of a coarse location together."""
+    fine_first = sorted(repeats, key=_n_locations, reverse=True)
+    order = np.lexsort([location for _, location in fine_first])
+    return np.split(order, range(TOGETHER, len(order), TOGETHER))
+
+
+def _inverse_factor(matrices: Tensor) -> Tensor:
+    """Return the inverses of the lower Cholesky factors of (p, n, n) matrices."""
     factor = torch.linalg.cholesky(matrices)
     identity = torch.eye(factor.shape[1], dtype=factor.dtype).expand_as(factor)
     inverse: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
-    return inverse.float()
+    return inverse
+
+
+def _blocked_inverse_factor(matrices: Tensor) -> Tensor:
+    """Return what `_inverse_factor` does, most of it by products, nothing above the diagonal.
+
+    With L the factor and X its inverse, in blocks i, j::
+
+        X_ii = _inverse_factor(A_ii - L_i,<i L_i,<i')
+        L_ji = (A_ji - L_j,<i L_i,<i') X_ii'            for j > i
+        X_i,<i = -X_ii L_i,<i X_<i,<i
+    """
+    factor = torch.zeros_like(matrices)
+    inverse = torch.zeros_like(matrices)
+    for block in _equal_blocks(matrices.shape[1]):
+        left = factor[:, block, : block.start]
+        width = block.stop - block.start
+        below = factor[:, block.start :, : block.start]
+        column = torch.baddbmm(
+            matrices[:, block.start :, block], below, left.transpose(1, 2), alpha=-1
+        )
+        own = _inverse_factor(column[:, :width])
+        factor[:, block.stop :, block] = column[:, width:] @ own.transpose(1, 2)
+        inverse[:, block, block] = own
+        before = inverse[:, : block.start, : block.start]
+        inverse[:, block, : block.start] = -own @ (left @ before)
+    return inverse
+
+
+def _lower_product(lower: Tensor, vectors: Tensor) -> Tensor:
+    """Return (p, n, d): lower triangular (p, n, n) matrices times vectors."""
+    product = torch.empty_like(vectors)
+    for block in _equal_blocks(lower.shape[1]):
+        product[:, block] = lower[:, block, : block.stop] @ vectors[:, : block.stop]
+    return product
+
+
+def _equal_blocks(size: int) -> list[slice]:
+    """Return slices of at most WIDTH, as equal as they can be."""
+    step = -(-size // -(-size // WIDTH))
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
 
 # Layers of different resolution on the finest grid
