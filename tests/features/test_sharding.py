@@ -5,12 +5,15 @@ import importlib
 import os
 import signal
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 import torch
+from record import record
 
-from adviz import Backbone
+from adviz import Backbone, PatchCore
 from adviz.data import Geometry, Split
 from adviz.features import sharding
 
@@ -97,12 +100,12 @@ def test_float16_and_letterboxes_are_the_serial_ones_too(split, client, tmp_path
     np.testing.assert_array_equal(features.boxes, expected.boxes)
 
 
-def spoil(kind, flag):
-    """Make a worker fail, or die, halfway through the last shard while a file exists."""
+def spoil(kind, flag, at=LAST):
+    """Make a worker fail, or die, halfway through the shard at an image while a file exists."""
     write = sharding._write_rows
 
     def write_half(path, start, values):
-        if start == LAST and flag.exists():
+        if start == at and flag.exists():
             write(path, start, values[: len(values) // 2])
             if kind == "die":
                 flag.unlink()
@@ -221,3 +224,56 @@ def test_what_cannot_be_shared_is_refused(backbone, split, client, tmp_path):
     with pytest.raises(TypeError, match="expected a backbone that can be sent to the workers"):
         own.extract(split, client=client, out=out)
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.soak
+def test_twenty_thousand_images_survive_a_full_disk_and_two_killed_workers(
+    backbone, client, flag, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sharding, "SHARD", 256)
+    (tmp_path / "images").mkdir()
+    split = files_of(20_000, tmp_path / "images")
+    options = {"batch_size": BATCH, "client": client, "out": tmp_path / "out"}
+    client.run(spoil, "fail", flag, 20 * 256)
+    with pytest.raises(OSError, match="No space left on device"):
+        backbone.extract(split, **options)
+    client.run(reload_sharding)
+    stopped_after = len(complete_shards(tmp_path))
+    assert 0 < stopped_after < 79
+    killed = []
+
+    def kill_two():
+        for count in (stopped_after + 10, stopped_after + 30):
+            while len(complete_shards(tmp_path)) < count:
+                time.sleep(0.05)
+            killed.append(next(iter(client.run(os.getpid).values())))
+            os.kill(killed[-1], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_two, daemon=True)
+    killer.start()
+    started = time.perf_counter()
+    features = backbone.extract(split, **options)
+    seconds = time.perf_counter() - started
+    killer.join(1)
+    assert len(set(killed)) == 2
+    started = time.process_time()
+    expected = backbone.extract(split, batch_size=BATCH, cache=False)
+    alone = time.process_time() - started
+    assert_same(features, expected)
+    started = time.process_time()
+    trace = PatchCore(layers=(8, 16), coreset=0.01, shards=8).fit(features).trace_
+    two_rounds = time.process_time() - started
+    started = time.process_time()
+    whole = PatchCore(layers=(8, 16), coreset=0.01).fit(features).trace_
+    one_round = time.process_time() - started
+    assert trace.radius[-1] <= trace.bound
+    figures = {
+        "shards_before_the_disk_was_full": stopped_after,
+        "seconds_of_the_second_call": round(seconds, 1),
+        "processor_seconds_in_one_process": round(alone, 1),
+        "covering_radius": round(float(trace.radius[-1]), 4),
+        "bound": round(trace.bound, 4),
+        "covering_radius_in_one_round": round(float(whole.radius[-1]), 4),
+        "processor_seconds_of_a_fit": [round(two_rounds, 1), round(one_round, 1)],
+    }
+    record("sharded_extraction", figures)
