@@ -8,10 +8,12 @@ on where a stopped one was, and nothing that is incomplete ever has the name `ou
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import os
 import pickle
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,12 +71,15 @@ def extract_sharded(
     key = fingerprint(
         {**configuration, "shapes": shapes, "ids": _digest(split.ids), "batch_size": batch_size}
     )
-    folder = out.absolute().with_name(f".{out.name[:40]}-{key[:16]}.shards")
+    # The checksum tells long names apart
+    name = f".{out.name[:40]}-{zlib.crc32(os.fsencode(out.name)):08x}"
+    folder = out.absolute().with_name(f"{name}-{key[:16]}.shards")
     _allocate(folder, shapes, backbone.dtype)
     write_atomically(folder / NETWORK, network)
     _extract_all(client, split, folder, batch_size)
     (folder / ARRAYS).rename(out)
-    for unfinished in out.absolute().parent.glob(f".{out.name[:40]}-{'?' * 16}.shards"):
+    # Also those of calls with other options
+    for unfinished in folder.parent.glob(f"{glob.escape(name)}-*.shards"):
         remove(unfinished)
     return {layer: np.lib.format.open_memmap(out / f"{layer}.npy", "c") for layer in shapes}
 

@@ -24,8 +24,8 @@ BATCH = 4
 
 @pytest.fixture(scope="module")
 def client():
-    import cloudpickle
     from distributed import Client, LocalCluster
+    from distributed.protocol.pickle import cloudpickle
 
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # which workers cannot import
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
