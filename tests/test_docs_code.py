@@ -25,6 +25,7 @@ PAGES = (
     "docs/papers-tables.md",
     "docs/pro.md",
     "docs/report.md",
+    "docs/scale.md",
     "docs/thresholds.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",

@@ -50,6 +50,9 @@ class PatchCore(Detector):
     presample: at most so many patches of the training images, drawn uniformly, are candidates for
         the bank; None = all. It bounds memory where there are millions of patches (mSTC);
         `candidates_` tells how many there were.
+    shards: the greedy search takes two rounds: the candidates, image after image, are cut into so
+        many shards, and the bank is chosen among what each of these keeps; None = one round over
+        all. For millions of patches; `trace_` has the covering radius, measured, and its bound.
     coreset: fraction of the candidates that the bank keeps, 0 < coreset <= 1.
     sampler: "greedy" (Alg. 1, Eq. 5), "random", or "proxies": learned vectors (Eq. 8), which are no
         patches; each is shown as the training patch nearest to it.
@@ -125,6 +128,7 @@ class PatchCore(Detector):
     dimension: int = 1024
     layer_dimension: int | None = field(default=None, metadata=LATER)
     presample: int | None = field(default=None, metadata=LATER)
+    shards: int | None = field(default=None, metadata=LATER)
     coreset: float = 0.10
     sampler: Literal["greedy", "random", "proxies"] = "greedy"
     proxy_sign: ProxySign = "negative"
@@ -184,12 +188,23 @@ class PatchCore(Detector):
                 f"stride must be at least 1 location, presample 1 patch, got {self.stride}, "
                 f"{self.presample}"
             )
+        if self.shards is not None:
+            self._check_shards(self.shards)
         if self.score_neighbors < 1:
             raise ValueError(f"score_neighbors must be at least 1, got {self.score_neighbors}")
         if self.reweight_neighbors < 2:
             raise ValueError(
                 "reweight_neighbors must be at least 2 (1 makes every score 0), got "
                 f"{self.reweight_neighbors}"
+            )
+
+    def _check_shards(self, shards: int) -> None:
+        if shards < 1:
+            raise ValueError(f"shards must be at least 1, got {shards}")
+        if self.sampler != "greedy" or self.start != "farthest":
+            raise ValueError(
+                "shards are searched greedily from the farthest patch: expected "
+                f'sampler="greedy" and start="farthest", got {self.sampler!r} and {self.start!r}'
             )
 
     @property
@@ -253,7 +268,17 @@ class PatchCore(Detector):
         points = patches.project(size, self.seed)  # (M of all patches, size)
         radius = np.full(count, np.nan)  # known of the greedy search alone
         digest = ""
-        if self.sampler == "greedy":
+        bound = None
+        sampler: str = self.sampler
+        if self.shards is not None:
+            shards = usable(self.shards, len(patches), "shards")
+            rounds = samplers.k_center_two_rounds(points, count, shards, device=self.device)
+            order = rounds.order
+            radius = np.full(len(order), np.nan)
+            radius[-1] = rounds.radius
+            bound = None if np.isnan(rounds.bound) else rounds.bound
+            sampler = f"greedy in {shards} shards"
+        elif self.sampler == "greedy":
             order, radius, digest = self._greedy(points, count)
         elif self.sampler == "random":
             order = samplers.random(len(patches), count, self.seed)
@@ -270,9 +295,10 @@ class PatchCore(Detector):
             radius,
             image.astype(np.int32),
             compact(cell),
-            self.sampler,
+            sampler,
             digest,
             self.grid_,
+            bound,
         )
 
     def _greedy(self, points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, str]:
@@ -363,11 +389,11 @@ class PatchCore(Detector):
 
     def _check_nested(self) -> None:
         """Refuse a bank whose beginning is not the bank of a smaller coreset."""
-        if self.sampler == "proxies" or self.index != "flat":
+        if self.sampler == "proxies" or self.shards is not None or self.index != "flat":
             raise ValueError(
                 "predict_coreset_sizes needs a nested bank, searched exactly (sampler greedy or "
-                f"random, index flat), got sampler {self.sampler!r}, index {self.index!r}: fit a "
-                "detector for each coreset size"
+                f"random, no shards, index flat), got sampler {self.sampler!r}, shards "
+                f"{self.shards}, index {self.index!r}: fit a detector for each coreset size"
             )
         if self.score_neighbors != 1:
             raise ValueError(
@@ -536,6 +562,9 @@ class PatchCore(Detector):
         fit = n_train * patches * embedding
         if self.sampler != "random":
             fit += candidates * entries * projected
+        if self.shards is not None:  # the line above measures the radius
+            compared = candidates / self.shards + entries
+            fit += 2 * compared * entries * projected
         searched = 1.0 if self.index == "ivfpq" else entries
         return float(fit), float(n_test * patches * (embedding + searched * channels))
 

@@ -550,9 +550,9 @@ def wrong_values(value):
         yield -1
 
 
-# texts and records: any will do; files of before there were bits, or the number of images, have none
+# texts and records: any will do; files of before there were bits, number of images or bound, have none
 FREE = {"ids", "strides", "radius", "digest", "backbone", "sampler", "seed", "device", "bits"}
-FREE |= {"n_images"}
+FREE |= {"n_images", "bound"}
 
 
 @pytest.mark.parametrize(
