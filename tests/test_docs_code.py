@@ -29,6 +29,7 @@ PAGES = (
     "docs/thresholds.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",
+    "docs/units-of-good.md",
     "docs/what-a-score-is.md",
     "notebooks/solutions.md",
 )

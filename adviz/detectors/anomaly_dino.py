@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,7 +11,14 @@ import numpy as np
 
 from adviz._support import check_device, progress
 from adviz.core import coreset, maps, nearest
-from adviz.detectors.base import Detector, all_or_nothing, compact, reported, usable
+from adviz.detectors.base import (
+    Detector,
+    all_or_nothing,
+    compact,
+    each_left_out,
+    reported,
+    usable,
+)
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
@@ -121,6 +129,19 @@ class AnomalyDINO(Detector):
             ids=tuple(features.ids),
             boxes=features.boxes,
         )
+
+    def _left_out(self, features: Features) -> Prediction:
+        return each_left_out(features, self._without)
+
+    def _without(self, image: int) -> AnomalyDINO:
+        """Return the detector without the patches of a training image."""
+        place = np.arange(len(self.bank_)) if self.place_ is None else self.place_
+        kept = place // (self.grid_[0] * self.grid_[1]) != image
+        masked = copy.copy(self)
+        masked.place_ = place[kept]
+        masked.bank_ = self.bank_[kept]
+        masked.k_used_ = min(self.k_used_, len(masked.bank_))
+        return masked
 
     def _nearest(self, layer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return squared distances to and rows of the k nearest bank entries, (N, h, w, k) each."""

@@ -184,6 +184,21 @@ class PaDiM(Detector):
         ValueError: not fitted, other layers or channels than in training, another image size, or
             NaN features.
         """
+        return self._prediction(features, self._squares(features))
+
+    def _left_out(self, features: Features) -> Prediction:
+        chosen = features.select(self.layers_)
+        squares = []
+        for positions in self._blocks(features.n_images):
+            vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
+            for some in progress_bar(torch.split(vectors, POSITIONS), label="PaDiM"):
+                summands = _left_out_squares(some.double(), self.epsilon)
+                squares.append(self._by_layer(summands).float())
+            del vectors
+        return self._prediction(features, self._on_grid(torch.cat(squares, 1)))
+
+    def _squares(self, features: Features) -> np.ndarray:
+        """Return (1 + layers, N, rows, columns): squared distances, and each layer's part."""
         chosen = self._predicting(features)
         if features.image_size != self.image_size_:
             raise ValueError(
@@ -193,8 +208,16 @@ class PaDiM(Detector):
         # Eq. 2 at every position, for a few images at once: the factors are read once for all
         starts = progress_bar(range(0, chosen.n_images, BATCH), label="PaDiM")
         batches = [self._distances(chosen, slice(start, start + BATCH)) for start in starts]
-        distances = torch.cat(batches, 2).transpose(1, 2)  # (1 + layers, N, P)
-        total, *contributions = distances.reshape(len(distances), -1, *self.grid_).numpy()
+        return self._on_grid(torch.cat(batches, 2))
+
+    def _on_grid(self, squares: Tensor) -> np.ndarray:
+        """Return (1 + layers, P, N) values as (1 + layers, N, rows, columns)."""
+        by_image = squares.transpose(1, 2)
+        return np.asarray(by_image.reshape(len(squares), -1, *self.grid_).numpy())
+
+    def _prediction(self, features: Features, squares: np.ndarray) -> Prediction:
+        """Return scores and maps of what `_squares` returns."""
+        total, *contributions = squares
         patch_scores = spread(np.sqrt(total.clip(min=0)), features)  # (N, h, w)
         resized = maps.resize(patch_scores, features.image_size, self.upsample)
         smoothed = without_padding(maps.smooth(resized, self.sigma, border=self.border), features)
@@ -263,11 +286,14 @@ class PaDiM(Detector):
         deviation = self._vectors(features, images).sub_(self.mean_)  # (P, n, d)
         count = deviation.shape[1]
         deviation = functional.pad(deviation, (0, 0, 0, BATCH - count))  # (P, BATCH, d)
-        summands = deviation * self.factor_.solve(deviation)
+        return self._by_layer(deviation * self.factor_.solve(deviation))[:, :, :count]
+
+    def _by_layer(self, summands: Tensor) -> Tensor:
+        """Return (1 + layers, p, n): sums of (p, n, d) over all channels, and over each layer's."""
         channel_ends = np.cumsum(list(self._channels.values()))
         ends = np.searchsorted(self.channels_, channel_ends[:-1])
         blocks = (summands, *torch.tensor_split(summands, ends.tolist(), 2))
-        return torch.stack([block.sum(2)[:, :count] for block in blocks])
+        return torch.stack([block.sum(2) for block in blocks])
 
     def work(
         self, *, n_train: int, n_test: int, locations: int, channels: int
@@ -326,6 +352,47 @@ class PaDiM(Detector):
             torch.from_numpy(factor), self.epsilon, count, low_rank=low_rank
         )
         checked.end()
+
+
+def _left_out_squares(vectors: Tensor, epsilon: float) -> Tensor:
+    """Return what every channel adds to the squared distance of each image to all other images.
+
+    With Z the N deviations from their mean, z one of them, the covariance of the others is
+    ``Z'Z / (N - 2) - N / ((N - 1) (N - 2)) z z' + epsilon I``, and z's deviation from their mean
+    ``N / (N - 1) z``. With ``A = Z'Z / (N - 2) + epsilon I`` the squared distance is (Sherman and
+    Morrison) ``(N / (N - 1))^2 q / (1 - N / ((N - 1) (N - 2)) q)``, where ``q = z' A^-1 z``. With
+    fewer images than channels that denominator is close to 0, and comes without cancellation from
+    the images' own products: it is ``N / (N - 1) epsilon [(ZZ' / (N - 2) + epsilon I)^-1]`` at the
+    image's place on the diagonal, less what the direction (1, ..., 1) adds to it, in which Z has
+    nothing.
+
+    Parameters
+    ----------
+    vectors: (p, N, d) float64, at p positions.
+    epsilon: of the covariance's diagonal.
+
+    Returns
+    -------
+    (p, N, d) float64.
+    """
+    n, d = vectors.shape[1:]
+    z = vectors - vectors.mean(1, keepdim=True)
+    if n < d:
+        products = z @ z.mT / (n - 2)  # (p, N, N)
+        products.diagonal(dim1=1, dim2=2).add_(epsilon)
+        # Of the size of the others, so that the direction (1, ..., 1) is told apart
+        extra = products.diagonal(dim1=1, dim2=2).mean(1)[:, None]  # (p, 1)
+        inverse = torch.linalg.inv(products + extra[..., None] / n)
+        solved = inverse @ z
+        own = inverse.diagonal(dim1=1, dim2=2) - 1 / (n * (epsilon + extra))
+        remaining = n / (n - 1) * epsilon * own
+    else:
+        covariance = z.mT @ z / (n - 2)
+        covariance.diagonal(dim1=1, dim2=2).add_(epsilon)
+        solved = torch.linalg.solve(covariance, z.mT).mT
+        remaining = 1 - n / ((n - 1) * (n - 2)) * (z * solved).sum(2)
+    squares: Tensor = z * solved * (n / (n - 1)) ** 2 / remaining[..., None]
+    return squares
 
 
 class Covariance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,7 +13,15 @@ import numpy as np
 from adviz._support import check_device, progress_bar
 from adviz.core import CoresetTrace, ProxySign, ivfpq, maps, nearest, nearest_in_prefixes
 from adviz.core import coreset as samplers
-from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, reported, usable
+from adviz.detectors.base import (
+    LATER,
+    Detector,
+    all_or_nothing,
+    compact,
+    each_left_out,
+    reported,
+    usable,
+)
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.patchcore import saved_state
 from adviz.detectors.patchcore.embedding import Aggregation, PatchEmbedding
@@ -339,6 +348,27 @@ class PatchCore(Detector):
             )
             batches.append(self._scores(patches, distance, index, len(self.bank_), inside))
         return self._prediction(features, batches)
+
+    def _left_out(self, features: Features) -> Prediction:
+        if self.sampler == "proxies":  # of all images
+            return super()._left_out(features)
+        return each_left_out(features, self._without)
+
+    def _without(self, image: int) -> PatchCore:
+        """Return the detector without the bank entries of a training image."""
+        kept = self.bank_image_ != image
+        if not kept.any():
+            raise ValueError(
+                f"expected a bank with entries of several images, got all {len(kept)} of one: fit "
+                "with a larger coreset"
+            )
+        masked = copy.copy(self)
+        masked.bank_ = self.bank_[kept]
+        masked.bank_image_ = self.bank_image_[kept]
+        masked.bank_location_ = self.bank_location_[kept]
+        masked.k_used_ = min(self.k_used_, len(masked.bank_))
+        masked._index = None
+        return masked
 
     def predict_coreset_sizes(
         self, features: Features, budgets: Sequence[float]
