@@ -40,7 +40,7 @@ ONLY_IN = {
     "ipywidgets": {"explore"},
     "anywidget": {"explore"},
     "dask": {"sweep"},
-    "distributed": {"sweep", "features"},
+    "distributed": {"sweep"},
     "onnx": {"app"},
     "onnxruntime": {"app"},
     "openvino": {"features"},

@@ -25,7 +25,6 @@ PACKAGES = (
     "scipy",
     "scikit-learn",
     "faiss-cpu",
-    "faiss-gpu",
     "pillow",
 )
 INTERVAL = 0.02  # seconds between two measurements of the memory

@@ -46,13 +46,6 @@ def test_a_processor_searches_with_faiss_where_it_is(monkeypatch):
     assert used == [1]
 
 
-def test_faiss_multiplies_matrices_from_twenty_queries_on():
-    faiss = pytest.importorskip("faiss")
-    neighbors.nearest(np.eye(30), np.eye(30), 1)
-    in_queries = 20
-    assert faiss.cvar.distance_compute_blas_threshold in (in_queries, in_queries * 30)
-
-
 def test_ties_go_to_the_lower_row(search):
     bank = np.array([[1.0], [5.0], [1.0], [3.0], [3.0]], dtype=np.float32)
     distance, index = search(np.array([[2.0]], dtype=np.float32), bank, k=5)
@@ -186,8 +179,7 @@ def test_what_cannot_be_searched_is_refused(search):
     with pytest.raises(ValueError, match="expected finite queries, got NaN or infinity"):
         search(np.full((1, 3), np.nan, np.float32), bank, k=1)
     with pytest.raises(
-        ValueError,
-        match=r'device must be "auto", "cpu", or "cuda" on a machine that has one, got .tpu.',
+        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
     ):
         search(bank, bank, k=1, device="tpu")
     with pytest.raises(ValueError, match=r"got .tpu."):
