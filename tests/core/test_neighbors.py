@@ -46,6 +46,13 @@ def test_a_processor_searches_with_faiss_where_it_is(monkeypatch):
     assert used == [1]
 
 
+def test_faiss_multiplies_matrices_from_twenty_queries_on():
+    faiss = pytest.importorskip("faiss")
+    neighbors.nearest(np.eye(30), np.eye(30), 1)
+    in_queries = 20
+    assert faiss.cvar.distance_compute_blas_threshold in (in_queries, in_queries * 30)
+
+
 def test_ties_go_to_the_lower_row(search):
     bank = np.array([[1.0], [5.0], [1.0], [3.0], [3.0]], dtype=np.float32)
     distance, index = search(np.array([[2.0]], dtype=np.float32), bank, k=5)
