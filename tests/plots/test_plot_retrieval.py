@@ -58,6 +58,15 @@ def test_distance_has_the_name_it_was_given(image, neighbors, panel):
     assert panel(figure, "neighbor 0").get_xlabel() == "1 · distance = 0"
 
 
+def test_below_small_images_the_rank_has_a_line_of_its_own(image, neighbors, panel):
+    """Else the captions of neighbours overlap."""
+    labels = []
+    for width in (7.2, 12.0):
+        figure = neighbor_strip(image, neighbors[:6], np.full(6, 10_299.0), width=width)
+        labels.append(panel(figure, "neighbor 5").get_xlabel())
+    assert labels == ["6\nd² = 10299", "6 · d² = 10299"]
+
+
 def test_boxes_cover_the_pixels_of_the_cells(image, neighbors, panel, inside):
     others = [(0, 0, 6, 10), (18, 22, 6, 10)]
     figure = patch_strip(

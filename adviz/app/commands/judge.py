@@ -224,25 +224,17 @@ def _write_overview(
     verdicts: list[dict[str, Any]], problems: dict[Path, str], learned: Learned, folder: Path
 ) -> None:
     """Write the page that shows all photographs by their scores, and leads to the page of each."""
-    import jinja2
-
     from adviz._support import replace_file
+    from adviz.app.templates import template
 
     by_score = sorted(verdicts, key=lambda verdict: -verdict["score"])
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("adviz.app.commands", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["beside"] = lambda file: quote(Path(file).relative_to(folder).as_posix())
-    page = environment.get_template("judged.html.jinja").render(
+    page = template("adviz.app.commands", "judged.html.jinja").render(
         sections={
             "anomalous": [verdict for verdict in by_score if verdict["anomalous"]],
             "good": [verdict for verdict in by_score if not verdict["anomalous"]],
         },
         problems=problems,
+        beside=lambda file: quote(Path(file).relative_to(folder).as_posix()),
         warning=_warning,
         method=type(learned.detector).__name__,
         threshold=learned.threshold,

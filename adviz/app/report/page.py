@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
-
 from adviz._support import replace_file, require_attributes
 from adviz.app.report.contents import Contents, collect
 from adviz.app.report.live import live_explorer
+from adviz.app.templates import template
 from adviz.data import Category
 from adviz.evaluation import Threshold
 from adviz.explore import Embedded
@@ -100,16 +99,9 @@ def report(
 
 
 def render(contents: Contents, title: str, explorer: Embedded | None) -> str:
-    """Return the page; every text is escaped, as names of files and defects may be anything."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("adviz.app.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html.jinja")
-    return template.render(contents=contents, title=title, explorer=explorer)
+    """Return the page."""
+    page = template("adviz.app.report", "page.html.jinja")
+    return page.render(contents=contents, title=title, explorer=explorer)
 
 
 def _by_name(
