@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -106,7 +107,7 @@ def markdown_filter(folder: Path) -> Callable[[Any, str], str]:
             parts = urlsplit(url)
             if not parts.scheme and parts.path:
                 path = re.sub(r"\.ipynb$", ".html", parts.path)
-                if not (folder / unquote(path)).exists():
+                if not os.path.exists(folder / unquote(path)):  # which no name makes fail
                     return text
                 url = parts._replace(path=path).geturl()
             return str(super().link(text, url, title))

@@ -56,7 +56,8 @@ def test_attached_pictures_stay():
 def test_links_lead_to_pages_that_are_there_and_the_others_are_words(tmp_path):
     (tmp_path / "02 b.html").write_text("a page")
     links = "[a](02%20b.ipynb#Why), [b](03.ipynb), [c](https://example.org/x), [d](#below)"
+    links += f", [e]({'n' * 300}.ipynb), [f](%00.md)"
     cell = page(new_markdown_cell(links), folder=tmp_path).find(class_="jp-RenderedMarkdown")
-    assert cell.text.strip() == "a, b, c, d"
+    assert cell.text.strip() == "a, b, c, d, e, f"
     targets = [link["href"] for link in cell.find_all("a")]
     assert targets == ["02%20b.html#Why", "https://example.org/x", "#below"]

@@ -236,7 +236,7 @@ def test_a_notebook_page_shows_names_as_text(tmp_path):
         new_output("stream", text=EVIL),
     ]
     cells = [new_code_cell("prediction", outputs=outputs), new_markdown_cell("# results")]
-    page = Page(pages.to_html(new_notebook(cells=cells), EVIL))
+    page = Page(pages.to_html(new_notebook(cells=cells), EVIL, tmp_path))
     assert "evil" not in page.tags
     assert not [name for name, _ in page.attributes if name == "onx"]
     assert sum(EVIL in text for text in page.texts) >= 3  # the title, the prediction and the stream
