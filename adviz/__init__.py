@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from adviz.app.report import report
     from adviz.core import coreset, maps
     from adviz.detectors import *  # noqa: F403
-    from adviz.evaluation import Result, Threshold, calibrate, evaluate
+    from adviz.evaluation import Null, Result, Threshold, calibrate, evaluate
     from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction, ensemble
 
@@ -46,6 +46,7 @@ __all__ = [
     "Backbone",
     "Features",
     "Neighbors",
+    "Null",
     "OutlierDetector",
     "Prediction",
     "Result",
@@ -75,6 +76,7 @@ _HOME = {
     "Backbone": "features",
     "Features": "features",
     "Neighbors": "prediction",
+    "Null": "evaluation",
     "OutlierDetector": "app.outlier_detector",
     "Prediction": "prediction",
     "Result": "evaluation",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 
 # Fields of `Neighbors` that files saved before hold under another name
 OLD_NAMES = {"cell": "location"}
+
+
+class Good(Protocol):
+    """What `Prediction.to_units` needs of an `adviz.Null`."""
+
+    def check(self, prediction: Prediction) -> None:
+        """Refuse a prediction of another detector."""
+
+    def p_values(self, values: np.ndarray, of: str) -> np.ndarray:
+        """Return the fraction of good ones that are as large."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +280,46 @@ class Prediction:
             columns["defect"] = list(split.defects)
         return pd.DataFrame(columns)
 
+    def to_units(self, null: Good) -> Prediction:
+        """Return the prediction in units of good: decades of how few good ones are as strange.
+
+        A score, a map's pixel or a layer's location becomes -log10 of its p-value: 0 = all good
+        ones are as strange, 3 = one of a thousand. So detectors are on one scale. What is stranger
+        than all n good ones is log10(n + 1) for each: rank images by the raw scores.
+
+        Parameters
+        ----------
+        null: an `adviz.Null` of the same detector.
+
+        Raises
+        ------
+        ValueError: a null of another detector, backbone or weights, or without such maps.
+
+        Examples
+        --------
+        >>> from adviz import Null
+        >>> null = Null.of(detector.predict_left_out(train))
+        >>> prediction.to_units(null).score.max().round(2)  # log10 of 64 images + 1
+        np.float64(1.81)
+        """
+        require_attributes(null, "check p_values", "a Null, such as Null.of(left_out)")
+        null.check(self)
+
+        def decades(values: np.ndarray, of: str) -> np.ndarray:
+            return np.asarray(-np.log10(null.p_values(values, of)))
+
+        anomaly_map = self.anomaly_map
+        if anomaly_map is not None:
+            anomaly_map = decades(anomaly_map, "pixels").astype(np.float32)
+            if self.valid is not None:
+                anomaly_map = np.where(self.valid, anomaly_map, np.float32(0))
+        layer_maps = {
+            layer: decades(values, layer).astype(np.float32)
+            for layer, values in self.layer_maps.items()
+        }
+        score = decades(self.score, "score")
+        return replace(self, score=score, anomaly_map=anomaly_map, layer_maps=layer_maps)
+
     def unpadded(self) -> list[np.ndarray]:
         """Return the N maps, (h, w) each, with the padding cut off; none where there is no map.
 
@@ -361,6 +411,56 @@ def _maps(values: Any, name: str) -> np.ndarray:
     """Return (N, H, W) floats, without the channel axis that networks give maps: (N, 1, H, W)."""
     maps = _floats(values, name)
     return maps[:, 0] if maps.ndim == 4 and maps.shape[1] == 1 else maps
+
+
+def joined(predictions: Sequence[Prediction], images: Sequence[Sequence[int]]) -> Prediction:
+    """Return the predictions of parts of N images as one of all, in the images' order.
+
+    Parameters
+    ----------
+    predictions: by one detector, alike but for their images.
+    images: which of the N images each of them is of; all of them together.
+    """
+    order = np.argsort(np.concatenate([np.asarray(part) for part in images]), kind="stable")
+
+    def together(values: Iterable[Any]) -> Any:
+        parts = list(values)
+        return None if parts[0] is None else np.concatenate(parts)[order]
+
+    first = predictions[0]
+    neighbors = {}
+    for name, found in first.neighbors.items():
+        of_parts = [prediction.neighbors[name] for prediction in predictions]
+        k = min(part.distance.shape[3] for part in of_parts)  # of fewer images there may be fewer
+        arrays = {
+            key: together(getattr(part, key)[..., :k] for part in of_parts)
+            for key in ("distance", "image", "location")
+        }
+        neighbors[name] = replace(found, **arrays)
+    return replace(
+        first,
+        score=together(prediction.score for prediction in predictions),
+        anomaly_map=together(prediction.anomaly_map for prediction in predictions),
+        layer_maps={
+            name: together(prediction.layer_maps[name] for prediction in predictions)
+            for name in first.layer_maps
+        },
+        neighbors=neighbors,
+        segmented=together(prediction.segmented for prediction in predictions),
+        ids=tuple(together(np.array(prediction.ids, object) for prediction in predictions))
+        if first.ids
+        else (),
+        boxes=together(prediction.boxes for prediction in predictions),
+    )
+
+
+def numbered(prediction: Prediction, images: np.ndarray) -> Prediction:
+    """Return a prediction whose neighbours' image i is the training split's image ``images[i]``."""
+    neighbors = {
+        name: replace(found, image=images[found.image].astype(found.image.dtype))
+        for name, found in prediction.neighbors.items()
+    }
+    return replace(prediction, neighbors=neighbors)
 
 
 def ensemble(predictions: Sequence[Prediction]) -> Prediction:

@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adviz import Backbone
+from adviz.data import Split
 from adviz.detectors.spade.gallery_search import Cells, Search, as_cells, match_image
 from adviz.features.features import Features
-from benchmarks.data import features, widened
+from benchmarks.data import features, splits, widened
 from benchmarks.timing import Options, Section, Way, interleaved
 
 GALLERY = 50
+EXPANDED = ("blocks.1.1.bn1", "blocks.2.1.bn1", "blocks.4.1.bn1")  # 144, 288, 720 channels
 PART = 5  # gallery images that the slow ways are timed on; each costs the same
 CHECKED = 3
 # Relative, of a cell's squared distance: the concatenated ways expand the square in float32
@@ -26,31 +29,57 @@ AGREEMENT = 1e-3
 
 
 def run(options: Options) -> Iterator[Section]:
-    """Time one test image against the gallery of 50, with WideResNet50's channels and with the
-    embedded network's.
+    """Time one test image against the gallery of 50: with WideResNet50's channels, with features of
+    WideResNet50 with random weights, with the embedded network's, and with the wide layers inside
+    a larger one.
+
+    The first are few channels brought to many, so that bounds of few columns cost nothing to find.
     """
     train, test = features(options.quick)
     count = min(GALLERY, train.n_images)
     wide = widened(train, count), widened(test, 1)
     yield _section("WideResNet50's channels", *wide, count, options, bound=True)
+    random = Backbone("wide_resnet50_2.tv_in1k", (4, 8, 16), weights="random")
+    yield _section("WideResNet50, random weights", *_extracted(random, count), count, options)
     narrow = [
         found.select((4, 8, 16), images) for found, images in ((train, range(count)), (test, [0]))
     ]
-    yield _section("the embedded network", *narrow, count, options, bound=False)
+    yield _section("the embedded network", *narrow, count, options)
+    inside = Backbone("efficientnet_lite2", EXPANDED)
+    yield _section("inside EfficientNet-Lite2", *_extracted(inside, count), count, options)
+
+
+def _extracted(backbone: Backbone, count: int) -> tuple[Features, Features]:
+    """Return the features of some training images and of one test image."""
+    train, test = splits(quick=count < GALLERY)
+    few = Split(
+        train.paths[:count], train.labels[:count], train.masks[:count], train.defects[:count]
+    )
+    one = Split(test.paths[:1], test.labels[:1], test.masks[:1], test.defects[:1])
+    return backbone.extract(few), backbone.extract(one)
 
 
 def _section(
-    title: str, train: Features, test: Features, count: int, options: Options, bound: bool
+    title: str,
+    train: Features,
+    test: Features,
+    count: int,
+    options: Options,
+    bound: bool = False,
 ) -> Section:
+    train, test = _centred(train, test)
     gallery = [as_cells(_layers(train, image), "nearest", native=True) for image in range(count)]
     query = as_cells(_layers(test, 0), "nearest", native=True)
     rows, plain = _concatenated(test, 0), [_concatenated(train, image) for image in range(PART)]
     search, joined = Search(query, gallery[0], 1, None), np.concatenate(plain)
+    products = Search(query, gallery[0], 1, None)
+    products._axes = None
     own = sum(level.nbytes for cells in gallery for level in cells.levels) / 2**20
     section = Section(
         f"SPADE stage 2, {len(rows)} cells x {count} images, {rows.shape[1]} channels ({title})"
     )
     section.facts.append(_check(query, gallery, rows, plain))
+    section.facts.append(_same(search, products, query, gallery))
     section.facts.append(
         f"gallery: {own:.0f} MiB, concatenated {plain[0].nbytes * count / 2**20:.0f} MiB"
     )
@@ -60,6 +89,11 @@ def _section(
                 "adviz",
                 partial(_ours, search, query, gallery),
                 note="the nearest cell in every gallery image",
+            ),
+            Way(
+                "adviz without bounds",
+                partial(_ours, products, query, gallery),
+                note="every pair in all channels",
             ),
             Way(
                 "concatenated GEMM",
@@ -83,6 +117,16 @@ def _section(
     return section
 
 
+def _centred(train: Features, test: Features) -> tuple[Features, Features]:
+    """Return both without the training images' mean, as `SPADE.predict` compares them."""
+    centre = {name: array.mean((0, 2, 3), keepdims=True) for name, array in train.items()}
+    centred = []
+    for found in (train, test):
+        layers = {name: array - centre[name] for name, array in found.items()}
+        centred.append(Features(layers, image_size=found.image_size))
+    return centred[0], centred[1]
+
+
 def _layers(found: Features, image: int) -> list[Tensor]:
     return [torch.from_numpy(np.asarray(array[image])) for array in found.values()]
 
@@ -97,7 +141,7 @@ def _concatenated(found: Features, image: int) -> np.ndarray:
 
 def _ours(search: Search, query: Cells, gallery: Sequence[Cells]) -> Tensor:
     """Return the scores of all cells, as `SPADE.predict` finds them."""
-    return match_image(query, gallery, search(query, gallery), 1).shares.sum(0)
+    return match_image(query, gallery, search(query, gallery), 1).contributions.sum(0)
 
 
 def _gemm(rows: np.ndarray, gallery: Sequence[np.ndarray]) -> Tensor:
@@ -108,6 +152,15 @@ def _gemm(rows: np.ndarray, gallery: Sequence[np.ndarray]) -> Tensor:
         product = torch.addmm(other.square().sum(1), query, other.T, alpha=-2)
         torch.minimum(least, product.amin(1), out=least)
     return least + query.square().sum(1)
+
+
+def _same(search: Search, products: Search, query: Cells, gallery: Sequence[Cells]) -> str:
+    """Assert that bounds change nothing, and return how far they apply."""
+    if search._axes is None:
+        return "no bounds: the finest level has few channels"
+    assert torch.equal(search(query, gallery), products(query, gallery)), "bounds change a slot"
+    channels, axes = search._axes.shape
+    return f"checked: the same slots with bounds ({axes} axes of {channels} channels)"
 
 
 def _check(

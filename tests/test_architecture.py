@@ -40,7 +40,7 @@ ONLY_IN = {
     "ipywidgets": {"explore"},
     "anywidget": {"explore"},
     "dask": {"sweep"},
-    "distributed": {"sweep"},
+    "distributed": {"sweep", "features"},
     "onnx": {"app"},
     "onnxruntime": {"app"},
     "openvino": {"features"},

@@ -25,9 +25,11 @@ PAGES = (
     "docs/papers-tables.md",
     "docs/pro.md",
     "docs/report.md",
+    "docs/scale.md",
     "docs/thresholds.md",
     "docs/when-it-fails.md",
     "docs/trace-a-number.md",
+    "docs/units-of-good.md",
     "docs/what-a-score-is.md",
     "notebooks/solutions.md",
 )

@@ -24,8 +24,9 @@ SHOWN = {
     "Geometry": "aspect bits box crop image interpolation mask mask_rule pixels resize resized scale shape size valid "
     "window",
     "Neighbors": "distance grid image location order",
+    "Null": "backbone check detector digest good in_words load n_images of p_values save",
     "Prediction": "anomaly_map backbone boxes check_images detector digest ids layer_maps load neighbors save score "
-    "segmented to_frame unpadded valid",
+    "segmented to_frame to_units unpadded valid",
     "Result": "backbone category curves detector digest false_positives_at_full_recall f1 "
     "false_negatives false_positives image_ap image_auroc load n_anomalous n_good n_unlabelled pixel_ap "
     "pixel_auroc pro pro_definition pro_limit pro_name reasons save shown threshold_f1 to_frame",
@@ -38,7 +39,7 @@ SHOWN = {
 # of a detector, beside its options and what it finds out, which ends in an underscore
 DETECTOR = (
     "backbone_ card depends_on_seed differences facts fit get_params graph layers_read learned limits load predict "
-    "preset read_by_predict renamed save set_params title usage work"
+    "predict_left_out preset read_by_predict renamed save set_params title usage work"
 )
 MORE = {
     "PaDiM": "contributions gaussian",
@@ -79,6 +80,7 @@ def instances():
         adviz.Neighbors(layer.astype(float), layer, layer),
         adviz.Backbone("resnet18", weights="random"),
     ]
+    made += [adviz.Null.of(prediction)]
     made += [adviz.evaluate(prediction, split), adviz.calibrate(prediction, split)]
     return {type(one).__name__: one for one in made}
 

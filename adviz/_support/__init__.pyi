@@ -14,8 +14,10 @@ from .atomic_files import Allocate as Allocate
 from .atomic_files import Shapes as Shapes
 from .atomic_files import UnfinishedArray as UnfinishedArray
 from .atomic_files import allocate_arrays as allocate_arrays
+from .atomic_files import check_new_folder as check_new_folder
 from .atomic_files import checksum as checksum
 from .atomic_files import in_folder as in_folder
+from .atomic_files import new_npy_file as new_npy_file
 from .atomic_files import remove as remove
 from .atomic_files import remove_leftovers as remove_leftovers
 from .atomic_files import replace_file as replace_file
@@ -24,6 +26,7 @@ from .deprecation import deprecated as deprecated
 from .devices import advice_on_gpu_memory as advice_on_gpu_memory
 from .devices import check_device as check_device
 from .devices import check_device_name as check_device_name
+from .devices import device_here as device_here
 from .devices import survive_forks as survive_forks
 from .devices import workers as workers
 from .errors import did_you_mean as did_you_mean

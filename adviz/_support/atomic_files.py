@@ -42,10 +42,7 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
     OSError: it cannot be made, or there is no room for the arrays; nothing stays.
     """
     folder = Path(out)
-    if folder.exists():
-        raise FileExistsError(
-            f"expected a new folder for the features, got {folder}, which exists: remove it first"
-        )
+    check_new_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name[:SHORT]}-"
     with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as parent:
@@ -57,12 +54,30 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
             location = f"{folder.parent}: free some space, or choose another folder"
             with _explained_errors(shapes, dtype, location):
                 for name, shape in shapes.items():
-                    with (unfinished / f"{name}.npy").open("x+b") as file:
-                        arrays[name], _ = _npy_array(file, shape, dtype)
+                    arrays[name] = new_npy_file(unfinished / f"{name}.npy", shape, dtype)
             return arrays
 
         yield allocate
         unfinished.rename(folder)
+
+
+def check_new_folder(folder: Path) -> None:
+    """Refuse a folder for features that exists; FileExistsError."""
+    if folder.exists():
+        raise FileExistsError(
+            f"expected a new folder for the features, got {folder}, which exists: remove it first"
+        )
+
+
+def new_npy_file(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an array in a new file of numpy's format, whose space on disk is taken.
+
+    Raises
+    ------
+    OSError: it exists, cannot be made, or there is no room.
+    """
+    with path.open("x+b") as file:
+        return _npy_array(file, shape, dtype)[0]
 
 
 def allocate_arrays(

@@ -38,22 +38,32 @@ def _use_one_thread() -> None:
 survive_forks()
 
 
+def device_here(name: str) -> str:
+    """Return what a device's name stands for: "auto" is "cuda" where there is one, else "cpu"."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def check_device(device: str | torch.device) -> None:
     """Refuse a device that this machine does not have.
 
     Raises
     ------
-    ValueError: neither "cpu" nor, where there are, "cuda" or one of "cuda:0", "cuda:1", ...
+    ValueError: neither "auto" nor "cpu" nor, where there are, "cuda" or one of "cuda:0", "cuda:1",
+        ...
     """
     name = str(device)
-    if name == "cpu":
+    if name in ("auto", "cpu"):
         return
     kind, _, number = name.partition(":")
     exists = torch.cuda.is_available() and kind == "cuda"
     if number:
         exists = exists and number.isdigit() and int(number) < torch.cuda.device_count()
     if not exists:
-        raise ValueError(f'device must be "cpu", or "cuda" on a machine that has one, got {name!r}')
+        raise ValueError(
+            f'device must be "auto", "cpu", or "cuda" on a machine that has one, got {name!r}'
+        )
 
 
 def check_device_name(device: str) -> None:

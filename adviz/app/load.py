@@ -7,21 +7,21 @@ from pathlib import Path
 from adviz._support import check_file, kind_of
 from adviz.app.learned import Learned
 from adviz.detectors import Detector, own_classes
-from adviz.evaluation import Result, Threshold
+from adviz.evaluation import Null, Result, Threshold
 from adviz.prediction import Prediction
 
-RECORDS: dict[str, type[Learned] | type[Prediction] | type[Result] | type[Threshold]] = {
+Record = Learned | Null | Prediction | Result | Threshold
+RECORDS: dict[str, type[Record]] = {
     "Learned": Learned,
+    "Null": Null,
     "Prediction": Prediction,
     "Result": Result,
     "Threshold": Threshold,
 }
 
 
-def load(
-    path: str | Path, *, digest: str | None = None
-) -> Detector | Learned | Prediction | Result | Threshold:
-    """Read a saved detector, prediction, result or threshold; nothing in the file is executed.
+def load(path: str | Path, *, digest: str | None = None) -> Detector | Record:
+    """Read a saved detector, prediction, result, threshold, null; nothing in the file is executed.
 
     What ``adviz learn`` wrote, too: its detector, threshold and ``predict(photograph)``.
 

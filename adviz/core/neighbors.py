@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from adviz._support import as_numpy, check_device, full_float32
+from adviz._support import as_numpy, check_device, device_here, full_float32
 
 __all__ = ["has_faiss", "ivf", "ivfpq", "nearest", "nearest_in_prefixes"]
 SHORTLIST = 100  # candidates of an approximate index that are re-scored exactly
 CODEWORDS = 256  # of a product quantiser with codes of 8 bits
 SPARE = 8  # candidates beyond k, so that rounding in the search cannot displace a neighbour
 SAMPLE = 1024  # rows that tell whether the bank needs centring
+MOST_ON_GPU = 2048  # neighbours that faiss finds on a GPU
 FEW = 20  # queries; faiss searches fewer than these row by row
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
 
@@ -48,7 +49,8 @@ def nearest(
     index: None searches exactly; an index of `ivf` or `ivfpq` over the same bank proposes
         candidates instead.
     shortlist: how many candidates such an index proposes, at least k.
-    device: where an exact search runs; on "cuda" it is torch's.
+    device: where an exact search runs: "cpu", "cuda", or "auto", a GPU if there is one. On a GPU it
+        is faiss' where that was built for GPUs, else torch's.
 
     Returns
     -------
@@ -86,6 +88,7 @@ def nearest(
     query = _float32(query)
     bank = _float32(bank)
     check_device(device)
+    device = device_here(device)
     _check_search(query, bank, k, index)
     if index is None:
         search = partial(_candidates, device=device)
@@ -296,10 +299,14 @@ def _index_candidates(query: np.ndarray, bank: np.ndarray, k: int, index: Any) -
     return candidates
 
 
-def has_faiss() -> bool:
+def has_faiss(*, gpu: bool = False) -> bool:
     """Return whether faiss is installed (the extras `cpu` and `gpu`).
 
     Without it torch searches, see `nearest`.
+
+    Parameters
+    ----------
+    gpu: whether it must be built for GPUs, and find one.
 
     Examples
     --------
@@ -307,7 +314,36 @@ def has_faiss() -> bool:
     >>> "faiss" if has_faiss() else "torch"
     '...'
     """
-    return importlib.util.find_spec("faiss") is not None
+    if importlib.util.find_spec("faiss") is None:
+        return False
+    if not gpu:
+        return True
+    import faiss
+
+    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+
+
+@cache
+def _gpu_resources(number: int) -> Any:
+    """Return faiss' scratch memory on a GPU, which takes long to reserve."""
+    import faiss
+
+    return faiss.StandardGpuResources()
+
+
+def _search_faiss_gpu(
+    query: np.ndarray, bank: np.ndarray, k: int, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    import faiss
+
+    distance, index = faiss.knn_gpu(
+        _gpu_resources(number),
+        np.ascontiguousarray(query),
+        np.ascontiguousarray(bank),
+        k,
+        device=number,
+    )
+    return distance, index
 
 
 def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu") -> np.ndarray:
@@ -319,6 +355,8 @@ def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu"
     search: Any = partial(_search_torch, device=device)
     if device == "cpu" and has_faiss():
         search = _search_faiss
+    elif device != "cpu" and k <= MOST_ON_GPU and has_faiss(gpu=True):
+        search = partial(_search_faiss_gpu, number=torch.device(device).index or 0)
     sample = bank[:: -(-len(bank) // SAMPLE)]
     centre = sample.mean(0)  # (C,)
     is_offset = bool(centre @ centre > sample.var(0).sum())

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from adviz._support import progress
+from adviz._support import check_device, progress
 from adviz.core import coreset, maps, nearest
-from adviz.detectors.base import Detector, all_or_nothing, compact, reported, usable
+from adviz.detectors.base import (
+    Detector,
+    all_or_nothing,
+    compact,
+    each_left_out,
+    reported,
+    usable,
+)
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.presets import AtMost
 from adviz.features import Features
@@ -31,6 +39,8 @@ class AnomalyDINO(Detector):
         one patch.
     neighbors: memory bank entries returned for every patch (the distance needs one).
     sigma: of the map's smoothing, pixels.
+    device: where patches are searched: "cpu", "cuda" or "auto", a GPU if there is one; no part of
+        the method.
 
     Facts after `fit`: `bank_` (M, C) float32, all patches at length 1; `grid_` (rows, columns) of
         an image; `k_used_`.
@@ -55,8 +65,10 @@ class AnomalyDINO(Detector):
     top: float = 0.01
     neighbors: int = AtMost(5)
     sigma: float = 4.0
+    device: str = field(default="cpu", compare=False)
 
     def __post_init__(self) -> None:
+        check_device(self.device)
         if len(self.layers) != 1 or not 0 < self.top <= 1 or self.sigma < 0:
             raise ValueError(
                 f"expected one of layers, a fraction 0 < top <= 1 and sigma from 0 on, got {self!r}"
@@ -118,12 +130,25 @@ class AnomalyDINO(Detector):
             boxes=features.boxes,
         )
 
+    def _left_out(self, features: Features) -> Prediction:
+        return each_left_out(features, self._without)
+
+    def _without(self, image: int) -> AnomalyDINO:
+        """Return the detector without the patches of a training image."""
+        place = np.arange(len(self.bank_)) if self.place_ is None else self.place_
+        kept = place // (self.grid_[0] * self.grid_[1]) != image
+        masked = copy.copy(self)
+        masked.place_ = place[kept]
+        masked.bank_ = self.bank_[kept]
+        masked.k_used_ = min(self.k_used_, len(masked.bank_))
+        return masked
+
     def _nearest(self, layer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return squared distances to and rows of the k nearest bank entries, (N, h, w, k) each."""
         distances = []
         indexes = []
         for patches in _unit_patches(layer):
-            distance, index = nearest(patches, self.bank_, self.k_used_)
+            distance, index = nearest(patches, self.bank_, self.k_used_, device=self.device)
             distances.append(distance)
             indexes.append(index)
         shape = len(layer), *layer.shape[2:], self.k_used_

@@ -17,6 +17,7 @@ from adviz.detectors.card import card
 from adviz.detectors.persistence import save_load
 from adviz.detectors.presets import PRESETS, AtMost
 from adviz.features import Features
+from adviz.prediction import joined, numbered
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,6 +34,8 @@ EXPECTED = (
     "Features, as backbone.extract(split) returns them, "
     "or Features({layer: array}, image_size=(H, W))"
 )
+FOLDS = 5  # fits of `predict_left_out`, where nothing better is known
+LEAST_LEFT_OUT = 3  # images, so that without one there are two to compare with each other
 # Marks an option that was added after results had been stored: at its default it is left out of an
 # experiment's description, so that the keys of those results stay.
 LATER = {"later": True}
@@ -129,6 +132,66 @@ class Detector:
     def predict(self, features: Features) -> Prediction:
         """Score images by their features; each detector says how."""
         raise AttributeError(f"{type(self).__name__} has no predict")
+
+    def predict_left_out(self, features: Features, *, folds: int | None = None) -> Prediction:
+        """Score the training images, each by what was learned from the others.
+
+        So one sees how strange good images are to each other: `predict` knows these, and scores
+        them far too low. `adviz.Null` measures other images by it.
+
+        Exact, for the price of about one more search or fit, are DN2, SPADE, PaDiM and AnomalyDINO.
+        PatchCore leaves out the bank entries of the image itself, but does not choose the others
+        anew, which scores images too high (docs/units-of-good.md says by how much): with folds it
+        does. Approximate searches are exact here. All others, and PatchCore with learned proxies
+        and SPADE with random galleries, are fitted five times.
+
+        Parameters
+        ----------
+        features: the training images', as they were given to `fit`.
+        folds: fit the detector so many times, each time without another part of the images; None =
+            as said above.
+
+        Returns
+        -------
+        A `Prediction` of the training images; its neighbours are in other images.
+
+        Raises
+        ------
+        ValueError: not fitted, features of another number of images than it was fitted on, fewer
+            than 3, or other folds than 2 to their number.
+
+        Examples
+        --------
+        >>> left_out = detector.predict_left_out(train)
+        >>> bool(np.median(left_out.score) > np.median(detector.predict(train).score))
+        True
+        """
+        self._predicting(features)
+        n_images = features.n_images
+        if n_images != self._n_images or n_images < LEAST_LEFT_OUT:
+            raise ValueError(
+                f"expected the features of the {self._n_images} training images, {LEAST_LEFT_OUT} "
+                f"or more, got those of {n_images}"
+            )
+        if folds is None:
+            return self._left_out(features)
+        if not 2 <= folds <= n_images:
+            raise ValueError(f"folds must be from 2 to the {n_images} images, got {folds}")
+        return self._fitted_by_folds(features, folds)
+
+    def _left_out(self, features: Features) -> Prediction:
+        """Return what `predict_left_out` does where no folds are asked for."""
+        return self._fitted_by_folds(features, min(FOLDS, features.n_images))
+
+    def _fitted_by_folds(self, features: Features, folds: int) -> Prediction:
+        predictions = []
+        parts = [list(range(start, features.n_images, folds)) for start in range(folds)]
+        for part in parts:
+            others = np.setdiff1d(np.arange(features.n_images), part)
+            fitted = type(self)(**self.get_params())
+            fitted.fit(features.select(images=others.tolist()))
+            predictions.append(numbered(fitted.predict(features.select(images=part)), others))
+        return joined(predictions, parts)
 
     # What a detector says of itself
 
@@ -460,6 +523,19 @@ class Detector:
         state = "fitted" if hasattr(self, "layers_") else "not fitted"
         summary = f"<summary><b>{html.escape(self.title)}</b> ({state})</summary>"
         return f"<details>{summary}<table>{rows}</table></details>"
+
+
+def each_left_out(features: Features, without: Callable[[int], Detector]) -> Prediction:
+    """Return the predictions of N images, each by a detector that does not know it.
+
+    Parameters
+    ----------
+    features: of the N training images.
+    without: returns the detector without one of them.
+    """
+    images = range(features.n_images)
+    predictions = [without(image).predict(features.select(images=[image])) for image in images]
+    return joined(predictions, [[image] for image in images])
 
 
 def method_options(detector: Any) -> dict[str, Any]:

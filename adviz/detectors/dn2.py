@@ -107,7 +107,12 @@ class DN2(Detector):
         chosen = self._predicting(features)
         query = _pooled(chosen)  # (N, C), C of all layers
         distance, image = nearest(query, self.mean_features_, self.k_used_, index=self._index)
-        # (N, K), squared distances and training images
+        return self._prediction(features, query, distance, image)
+
+    def _prediction(
+        self, features: Features, query: np.ndarray, distance: np.ndarray, image: np.ndarray
+    ) -> Prediction:
+        """Return the prediction of N images, (N, C), with K nearest training images, (N, K)."""
         neighbors = Neighbors(
             distance[:, None, None],
             image.astype(np.int32)[:, None, None],
@@ -122,6 +127,17 @@ class DN2(Detector):
             digest=features.digest,
             ids=tuple(features.ids),
             boxes=features.boxes,
+        )
+
+    def _left_out(self, features: Features) -> Prediction:
+        query = _pooled(features.select(self.layers_))
+        k = min(self.k_used_, len(query) - 1)
+        # An image is among its own nearest, unless as many others equal it
+        distance, image = nearest(query, self.mean_features_, k + 1)  # (N, k + 1)
+        is_own = image == np.arange(len(query))[:, None]
+        is_own[~is_own.any(1), -1] = True
+        return self._prediction(
+            features, query, distance[~is_own].reshape(-1, k), image[~is_own].reshape(-1, k)
         )
 
     def _contributions(self, query: np.ndarray, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 
 BATCH = 8  # test images at once: the factors are read once for all of them
 POSITIONS = 98  # positions at once, on all threads together; bounds the temporary matrices
+TOGETHER = 16  # positions whose coarse layers are multiplied once
+IN_CACHE = 4  # positions whose float64 matrices stay in a core's cache
+WIDTH = 56  # columns of a matrix that are factorised at once
 # Bytes of training vectors in memory at once; above, positions are read in several rounds
 VECTORS = 2 * 2**30
 # All channels of the three layers of WideResNet50 and ResNet18 -> how many of them the paper keeps
 PAPER_DIMENSIONS = {1792: 550, 448: 100}
 OTHER_DIMENSION = 100  # of other networks, or as many as they have
+# Columns of the vectors, and (P,) int64 locations: positions of one location have equal columns
+Repeats = tuple[slice, np.ndarray]
 
 
 @dataclass(repr=False)
@@ -130,7 +136,8 @@ class PaDiM(Detector):
             vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
             mean = vectors.mean(1, keepdim=True)
             means.append(mean)
-            covariances.append(Covariance(vectors.sub_(mean), self.epsilon))
+            repeats = self._repeats(chosen, positions)
+            covariances.append(Covariance(vectors.sub_(mean), self.epsilon, repeats))
             del vectors  # before the next ones are made
         self.mean_ = torch.cat(means)  # (P, 1, d)
         self.factor_ = Covariance.joined(covariances)
@@ -154,6 +161,14 @@ class PaDiM(Detector):
         step = max(POSITIONS, VECTORS // bytes_of_position // POSITIONS * POSITIONS)
         return [slice(start, start + step) for start in range(0, positions, step)]
 
+    def _repeats(self, features: Features, positions: slice) -> list[Repeats]:
+        """Return of every layer its columns and which of its locations each position repeats."""
+        ends = np.searchsorted(self.channels_, np.cumsum(list(self._channels.values())))
+        columns = [slice(start, end) for start, end in pairwise([0, *ends.tolist()])]
+        sizes = [(array.shape[2], array.shape[3]) for array in features.values()]
+        locations = [_replicated(size, self.grid_)[positions].numpy() for size in sizes]
+        return list(zip(columns, locations, strict=True))
+
     @reported
     def predict(self, features: Features) -> Prediction:
         """Score images.
@@ -169,6 +184,21 @@ class PaDiM(Detector):
         ValueError: not fitted, other layers or channels than in training, another image size, or
             NaN features.
         """
+        return self._prediction(features, self._squares(features))
+
+    def _left_out(self, features: Features) -> Prediction:
+        chosen = features.select(self.layers_)
+        squares = []
+        for positions in self._blocks(features.n_images):
+            vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
+            for some in progress_bar(torch.split(vectors, POSITIONS), label="PaDiM"):
+                summands = _left_out_squares(some.double(), self.epsilon)
+                squares.append(self._by_layer(summands).float())
+            del vectors
+        return self._prediction(features, self._on_grid(torch.cat(squares, 1)))
+
+    def _squares(self, features: Features) -> np.ndarray:
+        """Return (1 + layers, N, rows, columns): squared distances, and each layer's part."""
         chosen = self._predicting(features)
         if features.image_size != self.image_size_:
             raise ValueError(
@@ -178,8 +208,16 @@ class PaDiM(Detector):
         # Eq. 2 at every position, for a few images at once: the factors are read once for all
         starts = progress_bar(range(0, chosen.n_images, BATCH), label="PaDiM")
         batches = [self._distances(chosen, slice(start, start + BATCH)) for start in starts]
-        distances = torch.cat(batches, 2).transpose(1, 2)  # (1 + layers, N, P)
-        total, *contributions = distances.reshape(len(distances), -1, *self.grid_).numpy()
+        return self._on_grid(torch.cat(batches, 2))
+
+    def _on_grid(self, squares: Tensor) -> np.ndarray:
+        """Return (1 + layers, P, N) values as (1 + layers, N, rows, columns)."""
+        by_image = squares.transpose(1, 2)
+        return np.asarray(by_image.reshape(len(squares), -1, *self.grid_).numpy())
+
+    def _prediction(self, features: Features, squares: np.ndarray) -> Prediction:
+        """Return scores and maps of what `_squares` returns."""
+        total, *contributions = squares
         patch_scores = spread(np.sqrt(total.clip(min=0)), features)  # (N, h, w)
         resized = maps.resize(patch_scores, features.image_size, self.upsample)
         smoothed = without_padding(maps.smooth(resized, self.sigma, border=self.border), features)
@@ -248,11 +286,14 @@ class PaDiM(Detector):
         deviation = self._vectors(features, images).sub_(self.mean_)  # (P, n, d)
         count = deviation.shape[1]
         deviation = functional.pad(deviation, (0, 0, 0, BATCH - count))  # (P, BATCH, d)
-        summands = deviation * self.factor_.solve(deviation)
+        return self._by_layer(deviation * self.factor_.solve(deviation))[:, :, :count]
+
+    def _by_layer(self, summands: Tensor) -> Tensor:
+        """Return (1 + layers, p, n): sums of (p, n, d) over all channels, and over each layer's."""
         channel_ends = np.cumsum(list(self._channels.values()))
         ends = np.searchsorted(self.channels_, channel_ends[:-1])
         blocks = (summands, *torch.tensor_split(summands, ends.tolist(), 2))
-        return torch.stack([block.sum(2)[:, :count] for block in blocks])
+        return torch.stack([block.sum(2) for block in blocks])
 
     def work(
         self, *, n_train: int, n_test: int, locations: int, channels: int
@@ -313,6 +354,47 @@ class PaDiM(Detector):
         checked.end()
 
 
+def _left_out_squares(vectors: Tensor, epsilon: float) -> Tensor:
+    """Return what every channel adds to the squared distance of each image to all other images.
+
+    With Z the N deviations from their mean, z one of them, the covariance of the others is
+    ``Z'Z / (N - 2) - N / ((N - 1) (N - 2)) z z' + epsilon I``, and z's deviation from their mean
+    ``N / (N - 1) z``. With ``A = Z'Z / (N - 2) + epsilon I`` the squared distance is (Sherman and
+    Morrison) ``(N / (N - 1))^2 q / (1 - N / ((N - 1) (N - 2)) q)``, where ``q = z' A^-1 z``. With
+    fewer images than channels that denominator is close to 0, and comes without cancellation from
+    the images' own products: it is ``N / (N - 1) epsilon [(ZZ' / (N - 2) + epsilon I)^-1]`` at the
+    image's place on the diagonal, less what the direction (1, ..., 1) adds to it, in which Z has
+    nothing.
+
+    Parameters
+    ----------
+    vectors: (p, N, d) float64, at p positions.
+    epsilon: of the covariance's diagonal.
+
+    Returns
+    -------
+    (p, N, d) float64.
+    """
+    n, d = vectors.shape[1:]
+    z = vectors - vectors.mean(1, keepdim=True)
+    if n < d:
+        products = z @ z.mT / (n - 2)  # (p, N, N)
+        products.diagonal(dim1=1, dim2=2).add_(epsilon)
+        # Of the size of the others, so that the direction (1, ..., 1) is told apart
+        extra = products.diagonal(dim1=1, dim2=2).mean(1)[:, None]  # (p, 1)
+        inverse = torch.linalg.inv(products + extra[..., None] / n)
+        solved = inverse @ z
+        own = inverse.diagonal(dim1=1, dim2=2) - 1 / (n * (epsilon + extra))
+        remaining = n / (n - 1) * epsilon * own
+    else:
+        covariance = z.mT @ z / (n - 2)
+        covariance.diagonal(dim1=1, dim2=2).add_(epsilon)
+        solved = torch.linalg.solve(covariance, z.mT).mT
+        remaining = 1 - n / ((n - 1) * (n - 2)) * (z * solved).sum(2)
+    squares: Tensor = z * solved * (n / (n - 1)) ** 2 / remaining[..., None]
+    return squares
+
+
 class Covariance:
     """Regularised sample covariances Z'Z / (N - 1) + epsilon I of P positions, ready for inversion.
 
@@ -321,6 +403,8 @@ class Covariance:
     centred: Z, (P, N, d) float32 with the mean of every position subtracted; with few images it is
         overwritten.
     epsilon: above 0.
+    repeats: `Repeats` that have all columns together; what equal columns add to Z Z' is computed
+        once. None = no columns repeat.
 
     Notes
     -----
@@ -341,7 +425,9 @@ class Covariance:
     that float32 has too few of. One image alone has no covariance: epsilon I.
     """
 
-    def __init__(self, centred: Tensor, epsilon: float) -> None:
+    def __init__(
+        self, centred: Tensor, epsilon: float, repeats: Sequence[Repeats] | None = None
+    ) -> None:
         positions, count, dimension = centred.shape
         self.epsilon = epsilon
         self.count = max(count - 1, 1)
@@ -349,9 +435,16 @@ class Covariance:
         # M of every position: (P, N, d) or (P, d, d)
         self.factor = centred if self.low_rank else torch.empty(positions, dimension, dimension)
         with full_float32(), workers("cpu") as pool:
-            blocks = _position_blocks(positions)
-            done = pool.map(partial(self._estimate, centred), blocks)
-            for _ in progress_bar(done, label="PaDiM", total=len(blocks)):
+            if self.low_rank:
+                layers = repeats or [(slice(None), np.arange(positions))]
+                alike = _alike(layers)
+                done = pool.map(partial(self._estimate_low_rank, centred, layers), alike)
+                n_blocks = len(alike)
+            else:
+                blocks = _position_blocks(positions)
+                done = pool.map(partial(self._estimate, centred), blocks)
+                n_blocks = len(blocks)
+            for _ in progress_bar(done, label="PaDiM", total=n_blocks):
                 pass
 
     @classmethod
@@ -373,19 +466,39 @@ class Covariance:
         return covariance
 
     def _estimate(self, centred: Tensor, positions: slice) -> None:
-        estimate = self._woodbury if self.low_rank else self._cholesky
-        self.factor[positions] = estimate(centred[positions])
-
-    def _woodbury(self, centred: Tensor) -> Tensor:
-        double = centred.double()
-        inner = double @ double.transpose(1, 2)  # (p, N, N)
-        inner.diagonal(dim1=1, dim2=2).add_(self.count * self.epsilon)
-        return _inverse_factor(inner) @ centred  # (p, N, d)
-
-    def _cholesky(self, centred: Tensor) -> Tensor:
-        covariance = centred.transpose(1, 2) @ centred / self.count  # (p, d, d)
+        vectors = centred[positions]
+        covariance = vectors.transpose(1, 2) @ vectors / self.count  # (p, d, d)
         covariance.diagonal(dim1=1, dim2=2).add_(self.epsilon)
-        return _inverse_factor(covariance)
+        self.factor[positions] = _inverse_factor(covariance).float()
+
+    def _estimate_low_rank(
+        self, centred: Tensor, repeats: Sequence[Repeats], positions: np.ndarray
+    ) -> None:
+        vectors = centred[positions]  # (p, N, d)
+        of_positions = [(columns, location[positions]) for columns, location in repeats]
+        inner = self._inner(vectors, of_positions)
+        for start in range(0, len(positions), IN_CACHE):
+            part = slice(start, start + IN_CACHE)
+            inverse = _blocked_inverse_factor(inner[part])
+            self.factor[positions[part]] = _lower_product(inverse.float(), vectors[part])
+
+    def _inner(self, vectors: Tensor, repeats: Sequence[Repeats]) -> Tensor:
+        """Return (p, N, N) float64: (N - 1) epsilon I + Z Z'.
+
+        It is summed over the layers, coarse ones first: positions stay together, and their sum is
+        one, as long as they are in the same location of every layer so far.
+        """
+        n_images = vectors.shape[1]
+        inner = torch.eye(n_images, dtype=torch.float64)[None] * (self.count * self.epsilon)
+        group = np.zeros(len(vectors), np.int64)  # of every position, its sum so far
+        for columns, location in sorted(repeats, key=_n_locations):
+            pairs = np.stack([group, location])
+            _, first, finer_group = np.unique(pairs, axis=1, return_index=True, return_inverse=True)
+            double = vectors[first][:, :, columns].double()
+            inner = torch.baddbmm(inner[group[first]], double, double.transpose(1, 2))
+            group = finer_group.ravel()
+        # In the order of `_alike` the groups ascend: no copy where each position is one
+        return inner if len(inner) == len(group) else inner[group]
 
     def solve(self, vectors: Tensor, positions: slice = slice(None)) -> Tensor:
         """Return covariance^-1 v for the (p, n, d) vectors of some positions."""
@@ -427,15 +540,63 @@ def _position_blocks(positions: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, positions, step)]
 
 
-def _inverse_factor(matrices: Tensor) -> Tensor:
-    """Return the inverses of the lower Cholesky factors of (p, n, n) matrices, as float32.
+def _n_locations(repeats: Repeats) -> int:
+    return len(np.unique(repeats[1]))
 
-    They are computed in the matrices' own precision.
-    """
+
+def _alike(repeats: Sequence[Repeats]) -> list[np.ndarray]:
+    """Return the positions a thread works on at once, those of a coarse location together."""
+    fine_first = sorted(repeats, key=_n_locations, reverse=True)
+    order = np.lexsort([location for _, location in fine_first])
+    return np.split(order, range(TOGETHER, len(order), TOGETHER))
+
+
+def _inverse_factor(matrices: Tensor) -> Tensor:
+    """Return the inverses of the lower Cholesky factors of (p, n, n) matrices."""
     factor = torch.linalg.cholesky(matrices)
     identity = torch.eye(factor.shape[1], dtype=factor.dtype).expand_as(factor)
     inverse: Tensor = torch.linalg.solve_triangular(factor, identity, upper=False)
-    return inverse.float()
+    return inverse
+
+
+def _blocked_inverse_factor(matrices: Tensor) -> Tensor:
+    """Return what `_inverse_factor` does, most of it by products, nothing above the diagonal.
+
+    With L the factor and X its inverse, in blocks i, j::
+
+        X_ii = _inverse_factor(A_ii - L_i,<i L_i,<i')
+        L_ji = (A_ji - L_j,<i L_i,<i') X_ii'            for j > i
+        X_i,<i = -X_ii L_i,<i X_<i,<i
+    """
+    factor = torch.zeros_like(matrices)
+    inverse = torch.zeros_like(matrices)
+    for block in _equal_blocks(matrices.shape[1]):
+        left = factor[:, block, : block.start]
+        width = block.stop - block.start
+        below = factor[:, block.start :, : block.start]
+        column = torch.baddbmm(
+            matrices[:, block.start :, block], below, left.transpose(1, 2), alpha=-1
+        )
+        own = _inverse_factor(column[:, :width])
+        factor[:, block.stop :, block] = column[:, width:] @ own.transpose(1, 2)
+        inverse[:, block, block] = own
+        before = inverse[:, : block.start, : block.start]
+        inverse[:, block, : block.start] = -own @ (left @ before)
+    return inverse
+
+
+def _lower_product(lower: Tensor, vectors: Tensor) -> Tensor:
+    """Return (p, n, d): lower triangular (p, n, n) matrices times vectors."""
+    product = torch.empty_like(vectors)
+    for block in _equal_blocks(lower.shape[1]):
+        product[:, block] = lower[:, block, : block.stop] @ vectors[:, : block.stop]
+    return product
+
+
+def _equal_blocks(size: int) -> list[slice]:
+    """Return slices of at most WIDTH, as equal as they can be."""
+    step = -(-size // -(-size // WIDTH))
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
 
 
 # Layers of different resolution on the finest grid

@@ -1,7 +1,17 @@
 """Predictions and labels in, metrics and thresholds out: `evaluate` and `calibrate`."""
 
 from adviz.evaluation.evaluator import counted_pixels, evaluate
+from adviz.evaluation.null import Distribution, Null
 from adviz.evaluation.result import Result, Shown
 from adviz.evaluation.threshold import Threshold, calibrate
 
-__all__ = ["Result", "Shown", "Threshold", "calibrate", "counted_pixels", "evaluate"]
+__all__ = [
+    "Distribution",
+    "Null",
+    "Result",
+    "Shown",
+    "Threshold",
+    "calibrate",
+    "counted_pixels",
+    "evaluate",
+]

@@ -49,6 +49,24 @@ def check_inputs(prediction: Prediction, split: LabelledImages, purpose: str) ->
         )
 
 
+def check_detector(made_for: Any, prediction: Prediction, said: str, remedy: str) -> None:
+    """Refuse a prediction of another detector, backbone or weights, as far as both are known.
+
+    Parameters
+    ----------
+    made_for: has `detector`, `backbone` and `digest`.
+    said, remedy: of the error: "expected a prediction of the detector ..., on which {said}".
+    """
+    for name in ("detector", "backbone", "digest"):
+        expected = getattr(made_for, name)
+        actual = getattr(prediction, name)
+        if expected and actual and expected != actual:
+            raise ValueError(
+                f"expected a prediction of the {name} {expected!r}, on which {said}, got "
+                f"{actual!r}: {remedy}"
+            )
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledArrays:
     """Labels and masks that are arrays: what `evaluate` needs of a split.

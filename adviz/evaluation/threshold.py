@@ -13,7 +13,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz._support import archive, got
-from adviz.evaluation.inputs import LabelledImages, check_inputs
+from adviz.evaluation.inputs import LabelledImages, check_detector, check_inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,14 +105,9 @@ class Threshold:
         >>> threshold.is_anomalous(prediction)[:8].all()
         np.True_
         """
-        for name in ("detector", "backbone", "digest"):
-            expected = getattr(self, name)
-            actual = getattr(prediction, name)
-            if expected and actual and expected != actual:
-                raise ValueError(
-                    f"expected a prediction of the {name} {expected!r}, on which this threshold "
-                    f"was set, got {actual!r}: calibrate another threshold for it"
-                )
+        check_detector(
+            self, prediction, "this threshold was set", "calibrate another threshold for it"
+        )
         return np.asarray(np.asarray(prediction.score, np.float64) >= self.value)
 
     def is_set_on(self, split: NamedSplit) -> bool:

@@ -23,17 +23,19 @@ from adviz._support import (
     advice_on_gpu_memory,
     allocate_arrays,
     check_device_name,
+    device_here,
     got,
     in_folder,
     logger,
     progress_bar,
     workers,
 )
-from adviz.data import Channels, Geometry
+from adviz.data import Channels, Geometry, Split
 from adviz.features import networks, runtimes
 from adviz.features.cache import Cache, Key, Piece, digests, fingerprint
 from adviz.features.features import Features, Layer, fill_padding, in_boxes, listed, patches_inside
 from adviz.features.inputs import Images, Source, images_of
+from adviz.features.sharding import extract_sharded
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Of red, green and blue: ITU-R BT.601, as Pillow converts images to grey
@@ -199,6 +201,7 @@ class Backbone:
         out: str | Path | None = None,
         cache: str | Path | Literal[False] | None = None,
         channels: Channels = "rgb",
+        client: Any = None,
     ) -> Features:
         """Return the features of images, computed or from the feature cache.
 
@@ -222,12 +225,17 @@ class Backbone:
             are never cached, `Split.from_arrays` is.
         channels: order of the colours of arrays and tensors, "rgb" or "bgr" (as OpenCV reads
             images). Files, PIL images and splits know theirs.
+        client: a Dask client, whose workers extract a split into the folder `out`, 256 images at a
+            time; all of them see that folder and the images by these names. The features are those
+            of a call without it, bit for bit on processors of one kind. If it is stopped or fails,
+            the same call goes on from the images that are complete. None = in this process.
 
         Raises
         ------
         ValueError: no image, images of another shape, an unreadable file, a NaN or infinity in the
-            features, or a geometry with a split, which has its own.
-        TypeError: no list of images: one path, a table, an open file, ...
+            features, a geometry with a split, which has its own, or a client without `out`.
+        TypeError: no list of images: one path, a table, an open file, ...; with a client no split,
+            or a backbone that cannot be sent to its workers.
         FileExistsError, OSError, MemoryError: `out` exists, the disk is too small for it, or the
             GPU's memory for a batch.
 
@@ -250,7 +258,21 @@ class Backbone:
             self._structure = str(self._model)
         if images.count == 0:
             raise ValueError("expected at least one image to extract features from, got none")
-        arrays: dict[str, np.ndarray] = {}  # layer -> (N, C, h, w)
+        if client is not None:
+            if out is None:
+                raise ValueError(
+                    "expected out=, a folder that all workers see, with client=, got none"
+                )
+            # Parts of a subclass are plain splits
+            if not isinstance(source, Split) or images.files is None:
+                raise TypeError(
+                    f"expected a Split with client=, got a {type(source).__name__}: read the files "
+                    "with data.unlabelled or data.folder"
+                )
+            configuration = self._configuration(images)
+            arrays = extract_sharded(self, source, client, Path(out), batch_size, configuration)
+            return self._features(arrays, images)
+        arrays = {}  # layer -> (N, C, h, w)
         pieces: dict[str, list[Piece]] = {}
         storage = nullcontext(allocate_arrays) if out is None else in_folder(out)
         # By default not for own modules, since no key has their code
@@ -324,7 +346,11 @@ class Backbone:
         files = None if images.files is None else digests(images.files)
         if files is None:
             return None
-        configuration = {
+        return Key(fingerprint(self._configuration(images)), files)
+
+    def _configuration(self, images: Images) -> dict[str, object]:
+        """Return all that decides the features of an image, beside its file."""
+        return {
             "geometry": images.geometry.pixels if images.geometry else (),
             "pillow": PIL.__version__,
             "network": (self.label, self.digest, self._structure, self._image_size, self._probe),
@@ -333,7 +359,6 @@ class Backbone:
             "dtype": self.dtype.str,
             "code": [pkgutil.get_data("adviz", name) for name in CODE],
         }
-        return Key(fingerprint(configuration), files)
 
     def _run(
         self,
@@ -450,9 +475,9 @@ class Backbone:
 def _device(name: str, runtime: str) -> torch.device:
     """Return the device of a name or "auto"; the runtime itself refuses what it cannot use."""
     check_device_name(name if runtime == "torch" else "auto")
-    if name == "auto":
-        name = "cuda" if runtime == "torch" and torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    if name == "auto" and runtime != "torch":
+        name = "cpu"
+    return torch.device(device_here(name))
 
 
 def _without_pixels(modules: Mapping[str, str]) -> dict[str, str]:

@@ -35,6 +35,12 @@ class Layouts:
         self._known: dict[tuple[object, ...], layouts.Layout] = {}
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_lock": None}  # which no other process can have
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
     def known(self, module: str, size: tuple[int, ...], digest: str) -> bool:
         """Return whether a sub-module's layout for images of a size is known."""
         return (module, size, digest) in self._known

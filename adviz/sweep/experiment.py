@@ -243,6 +243,11 @@ def in_order(layers: Iterable[int | str]) -> tuple[int | str, ...]:
     return tuple(sorted(layers, key=lambda layer: (isinstance(layer, str), layer)))
 
 
+def device_of(experiment: Experiment) -> str | None:
+    """Return where its detector computes, as its option says; None where it has no such option."""
+    return getattr(experiment.detector, "device", None)
+
+
 def _options(detector: Detector) -> dict[str, Any]:
     """Return all options that are part of the method, as JSON has them."""
     options = named.stored_options(type(detector), method_options(detector))

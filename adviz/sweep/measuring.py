@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from adviz import metrics
-from adviz._support import logger
+from adviz._support import device_here, logger
 from adviz.data import ANOMALOUS, ArrayMask, Category, Split, mask_files
 from adviz.detectors import facts_of
 from adviz.evaluation import counted_pixels, evaluate
 from adviz.features import PIXELS, Backbone, Features, contents_digest, fingerprint
 from adviz.prediction import Prediction, ensemble
-from adviz.sweep.experiment import Experiment
+from adviz.sweep.experiment import Experiment, device_of
 from adviz.sweep.fitting import fitted, uninterrupted
 from adviz.sweep.meters import Meter, metered, stored_bytes, surroundings
 from adviz.sweep.results import ExperimentResult
@@ -96,6 +96,7 @@ def measure(
         "peak_bytes": meter.peak_bytes,
         "model_bytes": facts.pop("model_bytes"),
         **surroundings(threads),
+        "device": device_here(device_of(experiment) or "cpu"),
     }
     return ExperimentResult(experiment=experiment, facts=facts, measured=measured, **evaluation)
 

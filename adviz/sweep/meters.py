@@ -25,6 +25,7 @@ PACKAGES = (
     "scipy",
     "scikit-learn",
     "faiss-cpu",
+    "faiss-gpu",
     "pillow",
 )
 INTERVAL = 0.02  # seconds between two measurements of the memory

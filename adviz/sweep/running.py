@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adviz._support import logger, progress_bar, progress_behind
 from adviz.features import Cache
-from adviz.sweep.experiment import Experiment, in_order
+from adviz.sweep.experiment import Experiment, device_of, in_order
 from adviz.sweep.fitting import learned
 from adviz.sweep.measuring import extract, measure, own_threads
 from adviz.sweep.missing import MissingData, in_sentences, missing_data
@@ -206,13 +207,22 @@ def _missing_data(
 
 
 def perform(
-    facts: dict[str, Any], folder: str, root: str | None, threads: int, *_after: Any
+    facts: dict[str, Any],
+    device: str | None,
+    folder: str,
+    root: str | None,
+    threads: int,
+    *_after: Any,
 ) -> str:
     """Run one experiment, given as its facts, and store its result; return its key.
 
-    This is what a Dask worker is given; `_after` are tasks that come first.
+    This is what a Dask worker is given; `_after` are tasks that come first. The device is none of
+    the facts, since results do not depend on it: None = the detector has no such option.
     """
     experiment = Experiment.from_facts(facts)
+    if device is not None:
+        detector = dataclasses.replace(experiment.detector, device=device)  # type: ignore[type-var]
+        experiment = dataclasses.replace(experiment, detector=detector)
     results_in = Path(folder)
     if read(experiment, results_in) is None:
         write(measure(experiment, None if root is None else Path(root), threads), results_in)
@@ -303,7 +313,14 @@ def _on_cluster(
             first_tasks = [client.submit(prepare, facts, layers, root, threads, **options)]
         for experiment in group:
             task = client.submit(
-                perform, experiment.facts(), str(folder), root, threads, *first_tasks, **options
+                perform,
+                experiment.facts(),
+                device_of(experiment),
+                str(folder),
+                root,
+                threads,
+                *first_tasks,
+                **options,
             )
             tasks[task] = experiment
     try:

@@ -57,7 +57,7 @@ def test_a_device_that_is_not_there_is_refused(device, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     with pytest.raises(
         ValueError,
-        match=f'device must be "cpu", or "cuda" on a machine that has one, got .{device}.',
+        match=f'device must be "auto", "cpu", or "cuda" on a machine that has one, got .{device}.',
     ):
         check_device(device)
 

@@ -445,7 +445,8 @@ def test_a_grid_made_by_hand_must_be_exact():
 
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(
-        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+        ValueError,
+        match=r'device must be "auto", "cpu", or "cuda" on a machine that has one, got .tpu.',
     ):
         coreset.k_center_greedy(np.eye(4), 2, device="tpu")
 
@@ -557,3 +558,56 @@ def test_a_grid_can_be_written_into_an_array_that_is_there(tmp_path):
             ValueError, match=r"out must be \(9000, 3\) float32, as the points are, got"
         ):
             coreset.to_grid(points, out=wrong)
+
+
+def plain_two_rounds(points, count, shards):
+    """Two rounds of the plain loop over rows of one grid's integers; the radii of both."""
+
+    def greedy_of(rows):
+        integers, scale = coreset.to_grid(rows)
+        first = int((integers.astype(np.int64) ** 2).sum(1).argmax())
+        return integers, scale, first
+
+    candidates, radii = [], []
+    for rows in np.array_split(np.arange(len(points)), shards):
+        size = min(len(rows), int(np.ceil(2 * count * len(rows) / len(points))))
+        integers, scale, first = greedy_of(points[rows])
+        order, radius = naive_greedy(integers, size, first)
+        candidates += sorted(rows[order])
+        radii.append(radius[-1] / scale)
+    candidates = np.array(candidates)
+    integers, scale, first = greedy_of(points[candidates])
+    order, radius = naive_greedy(integers, count, first)
+    return candidates[order], max(radii), radius[-1] / scale
+
+
+@pytest.mark.parametrize(
+    ("count", "shards"), [(1, 4), (30, 4), (30, 1), (90, 4), (240, 4), (9, 48)]
+)
+def test_two_rounds_are_the_plain_ones_and_the_radius_is_measured_over_all_rows(count, shards):
+    rng = np.random.default_rng(5)
+    # Shards of different means: what one keeps covers no other
+    points = rng.normal(size=(240, 3)) + np.repeat(rng.normal(size=(4, 3)) * 5, 60, 0)
+    chosen = coreset.k_center_two_rounds(points, count, shards)
+    order, first, second = plain_two_rounds(points, count, shards)
+    np.testing.assert_array_equal(chosen.order, order)
+    assert chosen.bound == pytest.approx(first + second, rel=1e-9)
+    distance = np.linalg.norm(points[:, None] - points[chosen.order], axis=2).min(1)
+    assert chosen.radius == pytest.approx(distance.max(), rel=1e-5, abs=1e-6)  # float32
+    assert chosen.radius <= chosen.bound + 1e-6
+
+
+def test_two_rounds_read_rows_from_a_file(tmp_path):
+    points = np.random.default_rng(6).normal(size=(200, 4)).astype(np.float32)
+    np.save(tmp_path / "points.npy", points)
+    mapped = np.load(tmp_path / "points.npy", mmap_mode="r")
+    np.testing.assert_array_equal(
+        coreset.k_center_two_rounds(mapped, 9, 3).order,
+        coreset.k_center_two_rounds(points, 9, 3).order,
+    )
+
+
+@pytest.mark.parametrize("shards", [0, 11])
+def test_two_rounds_need_as_many_rows_as_shards(shards):
+    with pytest.raises(ValueError, match=f"shards must be from 1 to the 10 rows, got {shards}"):
+        coreset.k_center_two_rounds(np.eye(10), 2, shards)

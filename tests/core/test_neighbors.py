@@ -186,7 +186,8 @@ def test_what_cannot_be_searched_is_refused(search):
     with pytest.raises(ValueError, match="expected finite queries, got NaN or infinity"):
         search(np.full((1, 3), np.nan, np.float32), bank, k=1)
     with pytest.raises(
-        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+        ValueError,
+        match=r'device must be "auto", "cpu", or "cuda" on a machine that has one, got .tpu.',
     ):
         search(bank, bank, k=1, device="tpu")
     with pytest.raises(ValueError, match=r"got .tpu."):

@@ -7,7 +7,7 @@ from random_features import make_features
 from adviz import Features, PaDiM
 from adviz.core import maps
 from adviz.detectors import padim
-from adviz.detectors.padim import Covariance
+from adviz.detectors.padim import WIDTH, Covariance
 
 
 def stacked(features, detector):
@@ -147,3 +147,25 @@ def test_more_channels_than_there_are_are_refused(train):
         ValueError, match="dimension must be at most the 20 channels there are, got 21"
     ):
         PaDiM(dimension=21).fit(train)
+
+
+@pytest.mark.parametrize("sides", [(8, 4, 2), (6, 4, 3), (5, 5, 1)])
+def test_layers_that_repeat_give_the_gaussian_of_their_vectors(sides):
+    # More images than are factorised at once, and fewer than dimensions
+    n_images = WIDTH + 14
+    rng = np.random.default_rng(0)
+    layers = {
+        f"layer{number}": rng.normal(size=(n_images, 40, side, side)).astype(np.float32)
+        for number, side in enumerate(sides)
+    }
+    features = Features(layers, image_size=(16, 16))
+    detector = PaDiM(layers=tuple(layers), dimension=110, epsilon=0.1).fit(features)
+    assert detector.factor_.low_rank
+    vectors = detector._vectors(features, slice(None)).double()  # (P, N, d)
+    centred = vectors - vectors.mean(1, keepdim=True)
+    exact = centred.transpose(1, 2) @ centred / (n_images - 1) + 0.1 * torch.eye(110)
+    query = centred[:, :3] + 0.5
+    expected = torch.linalg.solve(exact, query.transpose(1, 2)).transpose(1, 2)
+    solved = detector.factor_.solve(query.float())
+    # float32 loses about a digit more than its 7 to the condition number, about 30
+    np.testing.assert_allclose(solved, expected, rtol=1e-4, atol=1e-4)

@@ -276,6 +276,26 @@ def test_equal_training_images_still_work(train, test):
     assert np.isfinite(PatchCore().fit(same).predict(test).score).all()
 
 
+def test_shards_are_searched_in_two_rounds_and_the_saved_trace_says_so(train, test, tmp_path):
+    detector = PatchCore(coreset=0.1, shards=4).fit(train)
+    trace = detector.trace_
+    expected = samplers.k_center_two_rounds(trace.points, 76, 4)
+    np.testing.assert_array_equal(trace.order, expected.order)
+    patches = patches_of(detector, train).reshape(12 * 64, -1)
+    np.testing.assert_array_equal(detector.bank_, patches[trace.order])
+    assert (trace.radius[-1], trace.bound) == (expected.radius, expected.bound)
+    assert np.isnan(trace.radius[:-1]).all()
+    assert repr(trace) == "CoresetTrace(greedy in 4 shards: 76 of 768 patches)"
+    detector.save(tmp_path / "sharded.adviz")
+    loaded = PatchCore.load(tmp_path / "sharded.adviz")
+    assert loaded == detector
+    assert (loaded.trace_.sampler, loaded.trace_.bound) == (trace.sampler, trace.bound)
+    np.testing.assert_array_equal(loaded.predict(test).score, detector.predict(test).score)
+    with pytest.raises(ValueError, match=r"needs a nested bank, .*, shards 4, index 'flat'"):
+        detector.predict_coreset_sizes(test, [0.01])
+    assert PatchCore(coreset=0.1).fit(train).trace_.bound is None
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -284,6 +304,9 @@ def test_equal_training_images_still_work(train, test):
         ({"patch_size": 4}, "patch_size must be odd and at least 1, got 4"),
         ({"stride": 0}, "stride must be at least 1"),
         ({"presample": 0}, "presample 1 patch, got 1, 0"),
+        ({"shards": 0}, "shards must be at least 1, got 0"),
+        ({"shards": 2, "sampler": "random"}, "shards are searched greedily .* got 'random' and"),
+        ({"shards": 2, "start": "anchors"}, "shards are searched greedily .* and 'anchors'"),
         ({"sigma": -1}, "sigma must be 0 or more"),
         ({"projection": 0}, "projection at least 1"),
         ({"projection": "pca"}, "projection at least 1"),

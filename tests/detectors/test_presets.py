@@ -221,7 +221,8 @@ def test_every_preset_of_patchcore_finds_the_defect(train, test, name):
 @pytest.mark.parametrize("cls", [SPADE, PatchCore, ReverseDistillation, ConventionalDistillation])
 def test_the_device_is_no_part_of_a_preset_and_must_exist(cls, monkeypatch):
     with pytest.raises(
-        ValueError, match=r'device must be "cpu", or "cuda" on a machine that has one, got .tpu.'
+        ValueError,
+        match=r'device must be "auto", "cpu", or "cuda" on a machine that has one, got .tpu.',
     ):
         cls(device="tpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

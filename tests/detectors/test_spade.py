@@ -467,3 +467,100 @@ def test_a_common_offset_of_the_features_changes_nothing(train, test):
     np.testing.assert_allclose(far.anomaly_map, plain.anomaly_map, rtol=1e-3)
     itself = SPADE(k_images=12).fit(moved[0]).predict(moved[0])
     assert (itself.neighbors["patch"].distance.min(-1) == 0).all()
+
+
+# Bounds of the finest level
+
+
+def _smooth(channels, rank, noise, seed):
+    """Features of a few strong directions and some noise: (2, C, 28, 28) and a coarser layer."""
+    rng = np.random.default_rng(seed)
+    basis = np.random.default_rng(0).normal(size=(channels, rank))
+    fine = np.einsum("cr,nrhw->nchw", basis, rng.normal(size=(2, rank, 28, 28)))
+    fine += rng.normal(size=fine.shape) * noise
+    coarse = rng.normal(size=(2, 16, 14, 14))
+    return [torch.from_numpy(array.astype(np.float32)) for array in (fine, coarse)]
+
+
+def _with_and_without_bounds(queries, galleries, monkeypatch, inside=None):
+    """Return the slots that both ways find, and how many blocks the bounds answered."""
+    query = correspondence.as_cells([layer[0] for layer in queries], "nearest", native=True)
+    gallery = [
+        correspondence.as_cells([layer[i] for layer in galleries], "nearest", native=True)
+        for i in range(2)
+    ]
+    if inside is not None:
+        gallery = [cells.among(inside) for cells in gallery]
+    answered = []
+    nearest = correspondence._Bounds.nearest
+
+    def counted(*args):
+        found = nearest(*args)
+        answered.append(found is not None and bool((found >= 0).all()))
+        return found
+
+    monkeypatch.setattr(correspondence._Bounds, "nearest", counted)
+    search = correspondence.Search(query, gallery[0], 1, None)
+    bounded = search(query, gallery)
+    search._axes = None
+    return bounded, search(query, gallery), answered
+
+
+@pytest.mark.parametrize("levels", [1, 2])
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.5])
+def test_bounds_find_the_slots_that_all_products_find(levels, noise, monkeypatch):
+    queries, galleries = (_smooth(136, 8, noise, seed)[:levels] for seed in (1, 2))
+    bounded, products, answered = _with_and_without_bounds(queries, galleries, monkeypatch)
+    assert set(answered) == {True}
+    torch.testing.assert_close(bounded, products, rtol=0, atol=0)
+
+
+def test_bounds_keep_patches_that_are_alike_in_what_the_axes_leave(monkeypatch):
+    galleries = _smooth(136, 8, 0.5, 2)
+    shuffled = torch.randperm(28 * 28, generator=torch.Generator().manual_seed(0))
+    fine = (
+        galleries[0].flatten(2)[:, :, shuffled]
+        + 0.05 * _smooth(136, 136, 0.0, 3)[0].flatten(2) / 136**0.5
+    )
+    queries = [fine.view(2, 136, 28, 28)]
+    bounded, products, answered = _with_and_without_bounds(queries, galleries[:1], monkeypatch)
+    assert set(answered) == {True}
+    torch.testing.assert_close(bounded, products, rtol=0, atol=0)
+
+
+def test_features_without_strong_directions_are_multiplied(monkeypatch):
+    queries, galleries = (_smooth(136, 136, 0.0, seed) for seed in (1, 2))
+    bounded, products, answered = _with_and_without_bounds(queries, galleries, monkeypatch)
+    # The first patches of the first image say that too many pairs are left
+    assert answered == [False]
+    torch.testing.assert_close(bounded, products, rtol=0, atol=0)
+
+
+def test_patches_that_tie_are_multiplied(monkeypatch):
+    queries, galleries = (_smooth(136, 8, 0.1, seed) for seed in (1, 2))
+    galleries[0][:, :, :, 14:] = galleries[0][:, :, :, :14].clone()
+    galleries[1][:, :, :, 7:] = galleries[1][:, :, :, :7].clone()
+    bounded, products, answered = _with_and_without_bounds(queries, galleries, monkeypatch)
+    assert not any(answered)
+    torch.testing.assert_close(bounded, products, rtol=0, atol=0)
+
+
+def test_bounds_find_no_patch_in_padding(monkeypatch):
+    queries, galleries = (_smooth(136, 8, 0.1, seed) for seed in (1, 2))
+    inside = torch.zeros(28, 28, dtype=torch.bool)
+    inside[5:20] = True
+    bounded, products, answered = _with_and_without_bounds(
+        queries, galleries, monkeypatch, inside.flatten()
+    )
+    assert all(answered)
+    cell = correspondence.as_cells([layer[0] for layer in queries], "nearest", native=True).cell
+    assert inside.flatten()[cell[bounded]].all()
+    torch.testing.assert_close(bounded, products, rtol=0, atol=0)
+
+
+def test_huge_features_are_multiplied(monkeypatch):
+    # 1e20 squared is beyond float32: the bounds say nothing
+    queries, galleries = (_smooth(136, 8, 0.1, seed) for seed in (1, 2))
+    galleries[0][:, :, 3, 3] = 1e20
+    bounded, products, _ = _with_and_without_bounds(queries, galleries, monkeypatch)
+    torch.testing.assert_close(bounded, products, rtol=0, atol=0)

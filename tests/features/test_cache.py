@@ -419,7 +419,7 @@ def test_the_code_that_decides_features_is_all_that_they_pass_through():
         if file not in reached and (package / file).is_file():
             reached.add(file)
             todo += graph[module]
-    stores_features = {"features/cache.py", "_support/atomic_files.py"}
+    stores_features = {"features/cache.py", "features/sharding.py", "_support/atomic_files.py"}
     finds_weights = {"features/embedded.py"}  # the digest of the weights is in the key
     imports = {"features/timm_import.py"}  # timm's version is in the key
     reports = {

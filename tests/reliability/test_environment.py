@@ -70,7 +70,7 @@ def test_without_faiss_an_index_says_what_to_install(monkeypatch):
 def test_a_gpu_that_is_not_there_is_said_by_the_backbone_too(device, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: device == "cuda:7")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    message = f'device must be "cpu", or "cuda" on a machine that has one, got {device!r}'
+    message = f'device must be "auto", "cpu", or "cuda" on a machine that has one, got {device!r}'
     with pytest.raises(ValueError, match=message):
         Backbone(network(), layers=["0"], device=device)
 

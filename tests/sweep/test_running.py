@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from adviz import DN2, SPADE, Backbone, PaDiM, PatchCore, data, evaluate, metrics, sweep
 from adviz.data import Geometry
@@ -283,6 +284,27 @@ def test_a_cluster_gives_the_same_rows(tmp_path, client):
     assert together.computed == len(wanted)
     for one, two in zip(alone.results, together.results, strict=True):
         assert one.content() == two.content(), one.experiment
+
+
+def test_a_device_travels_to_the_workers(tmp_path, monkeypatch):
+    """It is no fact of an experiment, of which there is one result, wherever it was computed."""
+    from distributed import Client
+
+    found, measure = [], running.measure
+
+    def measured(experiment, root, threads):
+        found.append(experiment.detector.device)
+        return measure(experiment, root, threads)
+
+    monkeypatch.setattr(running, "measure", measured)
+    wanted = few(detectors=[PatchCore(coreset=0.02, device="auto")])
+    with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+        (result,) = sweep.run(wanted, tmp_path, client=client).results
+    assert found == ["auto"]
+    assert result.measured["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+    (again,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).results
+    assert again.content() == result.content()
+    assert found == ["auto"]
 
 
 def test_a_cluster_reports_broken_experiments(tmp_path, client):

@@ -16,15 +16,18 @@ from adviz.core.coreset.random_projection import (
     random,
     rows_kept,
 )
+from adviz.core.coreset.two_rounds import TwoRounds, k_center_two_rounds
 
 __all__ = [
     "CoresetTrace",
     "Grid",
+    "TwoRounds",
     "anchor_distance",
     "coverage",
     "covering_radius",
     "jl_dimension",
     "k_center_greedy",
+    "k_center_two_rounds",
     "learn_proxies",
     "principal_plane",
     "project",

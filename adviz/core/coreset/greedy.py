@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from adviz._support import as_numpy, check_device, progress_bar, workers
+from adviz._support import as_numpy, check_device, device_here, progress_bar, workers
 from adviz.core.coreset.integer_grid import LIMIT, Grid, check_memory, to_grid
 from adviz.core.coreset.random_projection import check_count
 
@@ -50,7 +50,7 @@ def k_center_greedy(
     first: row to start from; None = the row farthest from the mean of all rows.
     cap: (M,) Euclidean, upper bounds of the rows' distances from the start on (`anchor_distance`);
         the search then starts from the largest, and knows no covering radius.
-    device: where the matrix products run, "cpu" or "cuda"; the order is the same.
+    device: where the matrix products run, "auto", "cpu" or "cuda"; the order is the same.
 
     Returns
     -------
@@ -89,6 +89,7 @@ def k_center_greedy(
     (array([0, 2]), array([3., 1.]))
     """
     check_device(device)
+    device = device_here(device)
     grid, scale = points if isinstance(points, Grid) else to_grid(points)
     check_count(count, len(grid))
     if first is not None and not 0 <= first < len(grid):

@@ -25,14 +25,16 @@ class CoresetTrace:
         of size m.
     radius: (n,) float, covering radius after each choice: the largest distance (Euclidean, in
         `points`' units, up to the grid's rounding) of any row to its nearest chosen one; NaN where
-        the sampler does not know it.
+        the sampler does not know it; of two rounds the last alone is known.
     image: (M,) int, training image that each row comes from.
     location: (M,) int, flat index of the patch in that image's grid.
-    sampler: "greedy", "random", or "proxies": `order` then holds the row nearest to each, which may
-        repeat.
+    sampler: "greedy", "greedy in 4 shards" (two rounds), "random", or "proxies": `order` then holds
+        the row nearest to each, which may repeat.
     digest: of the integer grid that a greedy search chose on: orders of one grid are equal on every
         machine.
     grid: (rows, columns) of a training image's patches; None = not known.
+    bound: of the covering radius, of two rounds, see `k_center_two_rounds`; None = one
+        round, or an interrupted one.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class CoresetTrace:
     sampler: str
     digest: str = ""
     grid: tuple[int, int] | None = None
+    bound: float | None = None
 
     def __repr__(self) -> str:
         return f"CoresetTrace({self.sampler}: {len(self.order)} of {len(self.points)} patches)"

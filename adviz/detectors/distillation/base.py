@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from adviz._support import check_device, progress_bar
+from adviz._support import check_device, device_here, progress_bar
 from adviz.core import maps
 from adviz.detectors.base import Detector, reported, usable
 from adviz.detectors.distillation.reverse_networks import similarity
@@ -80,8 +80,7 @@ class Distiller(Detector):
                 "learning_rate and width must be above 0 and sigma 0 or more pixels, got "
                 f"{self.learning_rate}, {self.width}, {self.sigma}"
             )
-        if self.device != "auto":
-            check_device(self.device)
+        check_device(self.device)
 
     # What a subclass says
 
@@ -217,13 +216,8 @@ class Distiller(Detector):
         """Return the training of a network that has its first weights."""
         options = {option.name: getattr(self, option.name) for option in fields(Recipe)}
         recipe = Recipe(**{**options, "batch": self.batch_})
-        self.device_ = self._device()
+        self.device_ = device_here(self.device)
         return Training(network, recipe, torch.device(self.device_))
-
-    def _device(self) -> str:
-        if self.device != "auto":
-            return self.device
-        return "cuda" if torch.cuda.is_available() else "cpu"
 
     def _train(
         self, training: Training, features: Features, after_epoch: Callable[[Training], None] | None
@@ -294,7 +288,7 @@ class Distiller(Detector):
         fused_layers(self._taught(), self.strides_, self.map_layers)  # refuses others
         # The options and what was just read decide the networks' shapes
         network = self._network_with(checked.nested("network"))
-        self.device_ = self._device()
+        self.device_ = device_here(self.device)
         network = network.to(self.device_).to(memory_format=torch.channels_last)
         self._adopt(network, checked.array("losses", "float64", "E"))
         checked.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,7 +13,15 @@ import numpy as np
 from adviz._support import check_device, progress_bar
 from adviz.core import CoresetTrace, ProxySign, ivfpq, maps, nearest, nearest_in_prefixes
 from adviz.core import coreset as samplers
-from adviz.detectors.base import LATER, Detector, all_or_nothing, compact, reported, usable
+from adviz.detectors.base import (
+    LATER,
+    Detector,
+    all_or_nothing,
+    compact,
+    each_left_out,
+    reported,
+    usable,
+)
 from adviz.detectors.padding import spread, without_padding
 from adviz.detectors.patchcore import saved_state
 from adviz.detectors.patchcore.embedding import Aggregation, PatchEmbedding
@@ -50,6 +59,9 @@ class PatchCore(Detector):
     presample: at most so many patches of the training images, drawn uniformly, are candidates for
         the bank; None = all. It bounds memory where there are millions of patches (mSTC);
         `candidates_` tells how many there were.
+    shards: the greedy search takes two rounds: the candidates, image after image, are cut into so
+        many shards, and the bank is chosen among what each of these keeps; None = one round over
+        all. For millions of patches; `trace_` has the covering radius, measured, and its bound.
     coreset: fraction of the candidates that the bank keeps, 0 < coreset <= 1.
     sampler: "greedy" (Alg. 1, Eq. 5), "random", or "proxies": learned vectors (Eq. 8), which are no
         patches; each is shown as the training patch nearest to it.
@@ -76,8 +88,8 @@ class PatchCore(Detector):
     sigma: of the map's smoothing, pixels.
     border: of the map's smoothing, "reflect" or "mirror" (anomalib), see `maps.smooth`.
     seed: of the projection, the pre-sample, random sampling and random starts.
-    device: where the coreset and an exact search are computed, "cpu" or "cuda"; no part of the
-        method.
+    device: where the coreset and an exact search are computed: "cpu", "cuda" or "auto", a
+        GPU if there is one; no part of the method.
 
     Facts after `fit`: `bank_` (M, D) float32, `bank_image_` and `bank_location_` (M,) where each
         entry comes from, `candidates_` (how many it was chosen from), `trace_` (the
@@ -125,6 +137,7 @@ class PatchCore(Detector):
     dimension: int = 1024
     layer_dimension: int | None = field(default=None, metadata=LATER)
     presample: int | None = field(default=None, metadata=LATER)
+    shards: int | None = field(default=None, metadata=LATER)
     coreset: float = 0.10
     sampler: Literal["greedy", "random", "proxies"] = "greedy"
     proxy_sign: ProxySign = "negative"
@@ -184,12 +197,23 @@ class PatchCore(Detector):
                 f"stride must be at least 1 location, presample 1 patch, got {self.stride}, "
                 f"{self.presample}"
             )
+        if self.shards is not None:
+            self._check_shards(self.shards)
         if self.score_neighbors < 1:
             raise ValueError(f"score_neighbors must be at least 1, got {self.score_neighbors}")
         if self.reweight_neighbors < 2:
             raise ValueError(
                 "reweight_neighbors must be at least 2 (1 makes every score 0), got "
                 f"{self.reweight_neighbors}"
+            )
+
+    def _check_shards(self, shards: int) -> None:
+        if shards < 1:
+            raise ValueError(f"shards must be at least 1, got {shards}")
+        if self.sampler != "greedy" or self.start != "farthest":
+            raise ValueError(
+                "shards are searched greedily from the farthest patch: expected "
+                f'sampler="greedy" and start="farthest", got {self.sampler!r} and {self.start!r}'
             )
 
     @property
@@ -253,7 +277,17 @@ class PatchCore(Detector):
         points = patches.project(size, self.seed)  # (M of all patches, size)
         radius = np.full(count, np.nan)  # known of the greedy search alone
         digest = ""
-        if self.sampler == "greedy":
+        bound = None
+        sampler: str = self.sampler
+        if self.shards is not None:
+            shards = usable(self.shards, len(patches), "shards")
+            rounds = samplers.k_center_two_rounds(points, count, shards, device=self.device)
+            order = rounds.order
+            radius = np.full(len(order), np.nan)
+            radius[-1] = rounds.radius
+            bound = None if np.isnan(rounds.bound) else rounds.bound
+            sampler = f"greedy in {shards} shards"
+        elif self.sampler == "greedy":
             order, radius, digest = self._greedy(points, count)
         elif self.sampler == "random":
             order = samplers.random(len(patches), count, self.seed)
@@ -270,9 +304,10 @@ class PatchCore(Detector):
             radius,
             image.astype(np.int32),
             compact(cell),
-            self.sampler,
+            sampler,
             digest,
             self.grid_,
+            bound,
         )
 
     def _greedy(self, points: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, str]:
@@ -313,6 +348,27 @@ class PatchCore(Detector):
             )
             batches.append(self._scores(patches, distance, index, len(self.bank_), inside))
         return self._prediction(features, batches)
+
+    def _left_out(self, features: Features) -> Prediction:
+        if self.sampler == "proxies":  # of all images
+            return super()._left_out(features)
+        return each_left_out(features, self._without)
+
+    def _without(self, image: int) -> PatchCore:
+        """Return the detector without the bank entries of a training image."""
+        kept = self.bank_image_ != image
+        if not kept.any():
+            raise ValueError(
+                f"expected a bank with entries of several images, got all {len(kept)} of one: fit "
+                "with a larger coreset"
+            )
+        masked = copy.copy(self)
+        masked.bank_ = self.bank_[kept]
+        masked.bank_image_ = self.bank_image_[kept]
+        masked.bank_location_ = self.bank_location_[kept]
+        masked.k_used_ = min(self.k_used_, len(masked.bank_))
+        masked._index = None
+        return masked
 
     def predict_coreset_sizes(
         self, features: Features, budgets: Sequence[float]
@@ -363,11 +419,11 @@ class PatchCore(Detector):
 
     def _check_nested(self) -> None:
         """Refuse a bank whose beginning is not the bank of a smaller coreset."""
-        if self.sampler == "proxies" or self.index != "flat":
+        if self.sampler == "proxies" or self.shards is not None or self.index != "flat":
             raise ValueError(
                 "predict_coreset_sizes needs a nested bank, searched exactly (sampler greedy or "
-                f"random, index flat), got sampler {self.sampler!r}, index {self.index!r}: fit a "
-                "detector for each coreset size"
+                f"random, no shards, index flat), got sampler {self.sampler!r}, shards "
+                f"{self.shards}, index {self.index!r}: fit a detector for each coreset size"
             )
         if self.score_neighbors != 1:
             raise ValueError(
@@ -536,6 +592,9 @@ class PatchCore(Detector):
         fit = n_train * patches * embedding
         if self.sampler != "random":
             fit += candidates * entries * projected
+        if self.shards is not None:  # the line above measures the radius
+            compared = candidates / self.shards + entries
+            fit += 2 * compared * entries * projected
         searched = 1.0 if self.index == "ivfpq" else entries
         return float(fit), float(n_test * patches * (embedding + searched * channels))
 

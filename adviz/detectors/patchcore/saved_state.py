@@ -42,6 +42,8 @@ def restore(detector: PatchCore, state: Mapping[str, Any]) -> None:
     detector._embedding = detector._new_embedding()
     detector.grid_ = checked.value("grid", tuple[int, int], least=1)
     trace = _trace(checked.nested("trace"), len(bank), detector.grid_)
+    if trace.bound is not None and (detector.shards is None or trace.bound < 0):
+        raise ValueError("expected a bound of the radius, 0 or more, only with shards")
     detector.trace_ = trace
     if detector.sampler == "proxies":
         detector.losses_ = checked.array("losses", "float64", "E")
@@ -84,7 +86,9 @@ def _check_dimension(detector: PatchCore, bank: np.ndarray) -> None:
 
 def _trace(state: Mapping[str, Any], size: int, grid: tuple[int, int]) -> CoresetTrace:
     """Return the trace of a bank of some size, over images whose patches lie in a grid."""
-    checked = CheckedState(current_names(state, {"cell": "location"}), n=size)
+    # Without a bound in files of before there was one
+    state = {"bound": None, **current_names(state, {"cell": "location"})}
+    checked = CheckedState(state, n=size)
     points = checked.array("points", "float32", "M d")
     trace = CoresetTrace(
         points,
@@ -95,6 +99,7 @@ def _trace(state: Mapping[str, Any], size: int, grid: tuple[int, int]) -> Corese
         checked.value("sampler", str),
         checked.value("digest", str),
         checked.value("grid", tuple[int, int] | None),
+        checked.value("bound", float | None),
     )
     checked.end()
     n_locations = grid[0] * grid[1]

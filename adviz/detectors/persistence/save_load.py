@@ -41,8 +41,7 @@ def load(cls: type[T], path: str | Path, digest: str | None, device: str | None)
             raise ValueError(
                 f"{file.kind} computes on the CPU alone, got device={device!r}: leave it out"
             )
-        if device != "auto":
-            check_device(device)
+        check_device(device)
     with archive.restoring(file.kind, path):
         return restored(cls, file.content, device)
 
@@ -161,7 +160,7 @@ def _restored_options(
         options[name] = value
     if device is not None:
         options["device"] = device
-    elif options.get("device", "auto") != "auto":
+    elif "device" in options:
         _check_here(options["device"])
     return options
 

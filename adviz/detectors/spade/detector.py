@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 import torch
 
-from adviz._support import check_device, progress_bar
+from adviz._support import check_device, device_here, progress_bar
 from adviz.core import maps
 from adviz.detectors.base import LATER, Detector, all_or_nothing, reported, usable
 from adviz.detectors.dn2 import DN2, ImageDistance, mean_over_images
@@ -69,7 +69,8 @@ class SPADE(Detector):
         others' maps are 0; in the unit of scores, which `image_distance` decides. None = all.
     sigma: of the map's smoothing, pixels.
     seed: of random galleries.
-    device: where stage 2 is computed, "cpu" or "cuda"; no part of the method.
+    device: where stage 2 is computed: "cpu", "cuda" or "auto", a GPU if there is one; no part of
+        the method.
 
     Facts after `fit`: `k_used_`, K of stage 2.
 
@@ -244,7 +245,22 @@ class SPADE(Detector):
         chosen = self._predicting(features)
         self._check_positions(chosen)
         # Stage 1: whole images
-        retrieved = self._retrieval.predict(features).neighbors["image"]
+        return self._segment(chosen, self._retrieval.predict(features).neighbors["image"])
+
+    def _left_out(self, features: Features) -> Prediction:
+        if self.gallery == "random":  # it may hold the image itself
+            return super()._left_out(features)
+        retrieved = self._retrieval.predict_left_out(features).neighbors["image"]
+        return self._segment(features.select(self.layers_), retrieved)
+
+    def _segment(self, features: Features, retrieved: Neighbors) -> Prediction:
+        """Score images by the retrieved ones, and the patches of those that are segmented.
+
+        Parameters
+        ----------
+        features: of N images, the layers of stage 2.
+        retrieved: the training images most like each.
+        """
         nearest_images = retrieved.image[:, 0, 0]  # (N, K), nearest first
         nearest_distances = retrieved.distance[:, 0, 0, : self._count]
         score = mean_over_images(nearest_distances, self.image_distance)
@@ -254,7 +270,7 @@ class SPADE(Detector):
         # Stage 2: their patches, in the gallery (Eq. 3)
         matches = {}
         for group in self._groups():
-            match = self._compare(chosen, group, nearest_images, segmented)
+            match = self._compare(features, group, nearest_images, segmented)
             matches[group] = match.spread_over_padding(features)
         # (N, h, w) of every group; all groups count alike in the map
         patch_scores = {group: match.scores(self.distance) for group, match in matches.items()}
@@ -314,7 +330,8 @@ class SPADE(Detector):
 
         first_query = self._cells(features, names, 0, native=native)
         search = Search(first_query, gallery_cells(0), self.score_neighbors, self.radius)
-        matches = _Matches.empty((len(segmented), *grid), gallery_grids[0], self.k_used_, names)
+        k = min(self.k_used_, nearest_images.shape[1])  # of which one is left out there is one less
+        matches = _Matches.empty((len(segmented), *grid), gallery_grids[0], k, names)
         for image in progress_bar(np.flatnonzero(segmented).tolist(), label="SPADE"):
             images = self._gallery_of(features.ids[image], nearest_images[image])
             query = self._cells(features, names, image, native=native)  # P locations
@@ -338,7 +355,7 @@ class SPADE(Detector):
         layers = []
         for name in names:
             centred = torch.from_numpy(features[name][image] - self._centre[name])
-            layers.append(centred.to(self.device))
+            layers.append(centred.to(device_here(self.device)))
         cells = as_cells(layers, self.layer_upsample, native=native)
         if features.boxes is None:
             return cells

@@ -19,6 +19,14 @@ from adviz.core import index_from_arrays, index_to_arrays, index_with_rows, ivfp
 BLOCK = 2**23  # bytes of one block of distances; of those tried the fastest
 TRAINING = 2**16  # patches that a quantiser learns from
 SHORTLIST = 8  # candidates of an index that are re-scored
+# Bounds: where the finest level has so many channels and locations, one axis for so many channels.
+# Axes of more channels take longer to find than they save
+BOUNDED_CHANNELS = range(128, 513)
+BOUNDED_LOCATIONS = 784
+CHANNELS_OF_AN_AXIS = 8
+TILE = 2**21  # bytes of bounds in memory at once
+MOST_LEFT = 12  # pairs of a patch, on average, that are compared in full
+UNIT = 2.0**-24  # relative rounding of float32
 Size = tuple[int, int]
 
 
@@ -170,6 +178,10 @@ class Search:
     matrix product a level. A coarse level's product is computed once for all finer locations inside
     (`_nearest`). Products round differently from differences, so `match_image` computes the
     distances of what was found again.
+
+    The finest level costs most. Where it has many channels, `_Bounds` leave few pairs of patches
+    that are compared in all of them. Every gallery image has a nearest patch in the result, so that
+    no distance in one image bounds those in another.
     """
 
     def __init__(self, query: Cells, gallery: Cells, count: int, radius: int | None) -> None:
@@ -187,7 +199,24 @@ class Search:
             # Whole rows, so that little of the gallery is in reach
             step = max(1, step // columns) * columns
         starts = range(0, self._query_size, step)
+        self._axes = self._principal_axes(query, gallery)
+        # Coarsest locations searched by bounds: a few that tell whether it pays, and the rest
+        first = -(-self._query_size // 8)
+        self._bounded = [slice(0, first), slice(first, self._query_size)]
         self._blocks = [self._block(start, min(start + step, self._query_size)) for start in starts]
+
+    def _principal_axes(self, query: Cells, gallery: Cells) -> Tensor | None:
+        """Return (C, d) float32, axes for `_Bounds`; None where products alone are faster."""
+        values = gallery.levels[0][:, :-1]
+        n_channels = values.shape[1]
+        n_locations = min(len(query.cell), len(gallery.cell))
+        one_nearest = self.count == 1 and self._radius is None and values.device.type == "cpu"
+        if not one_nearest or n_channels not in BOUNDED_CHANNELS or n_locations < BOUNDED_LOCATIONS:
+            return None
+        double = values.double()
+        _, axes = torch.linalg.eigh(double.T @ double)  # the strongest last
+        strongest: Tensor = axes[:, -(n_channels // CHANNELS_OF_AN_AXIS) :]
+        return strongest.float()
 
     def _block(self, start: int, stop: int) -> _Block:
         """Return the comparisons of the query's coarsest locations from start to stop."""
@@ -208,22 +237,41 @@ class Search:
         """
         repeats = len(query.cell) // self._query_size
         shape = (repeats, self._query_size, len(gallery), self.count)
-        slots = torch.empty(shape, dtype=torch.int64, device=query.cell.device)
-        levels = []
-        for rows in query.levels:
-            ones = torch.ones_like(rows[:, :1])
-            levels.append(torch.cat([rows[:, :-1] * -0.5, ones], 1))  # [x, 1]
+        slots = torch.full(shape, -1, device=query.cell.device)
+        levels = [_factors(rows) for rows in query.levels]
         query_rows = []  # of every block, its rows of every level
         for block in self._blocks:
             query_rows.append([_rows_in(rows, block.query, self._query_size) for rows in levels])
+        bounds: list[tuple[slice, _Bounds]] = []
 
         def compare(image: int) -> None:
+            gallery_levels = gallery[image].levels
+            in_image = slots[:, :, image]  # (repeats, coarsest locations, count)
+            if self._axes is not None and bounds:
+                few = _reduced(gallery_levels[0], self._axes)
+                for cells, bounded in bounds:
+                    found = bounded.nearest(gallery_levels, few)
+                    if found is None:
+                        break  # the other patches are alike
+                    in_image[:, cells, 0] = found.view(repeats, -1)
+            n_compared = 0
             for block, rows in zip(self._blocks, query_rows, strict=True):
-                in_image = self._compared(rows, gallery[image].levels, block)
-                slots[:, block.query, image] = in_image.view(repeats, -1, self.count)
+                if not bounds or (in_image[:, block.query] < 0).any():
+                    found = self._compared(rows, gallery_levels, block)
+                    in_image[:, block.query] = found.view(repeats, -1, self.count)
+                    n_compared += 1
+            if image == 0 and n_compared > len(self._blocks) // 2:
+                bounds.clear()  # the other images are alike
 
         with full_float32(), workers(slots.device) as pool:
-            list(pool.map(compare, range(len(gallery))))
+            if self._axes is not None:
+                for cells in self._bounded:
+                    finest = _rows_in(query.levels[0], cells, self._query_size)
+                    coarse = [_rows_in(rows, cells, self._query_size) for rows in levels[1:]]
+                    bounds.append((cells, _Bounds(finest, coarse, self._axes)))
+            # The first image tells whether bounds pay
+            list(pool.map(compare, range(min(1, len(gallery)))))
+            list(pool.map(compare, range(1, len(gallery))))
         return slots.flatten(0, 1)
 
     def _compared(
@@ -248,6 +296,11 @@ class Search:
         return slots.masked_fill_(distance.isinf(), -1)
 
 
+def _factors(rows: Tensor) -> Tensor:
+    """Return [x, 1] of (G, C + 1) rows [-2x, |x|^2]."""
+    return torch.cat([rows[:, :-1] * -0.5, torch.ones_like(rows[:, :1])], 1)
+
+
 def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Return the (q, 1) least sum over the levels and its slot.
 
@@ -260,17 +313,40 @@ def _nearest(products: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     products: (rows, columns) of every level, finest first.
     """
     sums = [products[0]]
-    for product in products[1:]:
-        least = sums[-1].view(len(sums[-1]), -1, product.shape[1]).amin(1)
+    if len(products) > 1:
+        sums += _sums(_least_children(products[0], products[1].shape[1]), products[1:])
+    distance, slot = sums[-1].min(1)
+    return distance[:, None], _slot_of_finest(sums, slot)[:, None]
+
+
+def _sums(least: Tensor, products: Sequence[Tensor]) -> list[Tensor]:
+    """Return (q, columns) of every coarser level: the least sum up to it.
+
+    Parameters
+    ----------
+    least: (q, columns) of the finer levels, in the columns of the first product; overwritten.
+    products: (rows, columns) of every coarser level.
+    """
+    sums: list[Tensor] = []
+    for product in products:
+        if sums:
+            least = _least_children(sums[-1], product.shape[1])
         least.view(-1, *product.shape).add_(product)
         sums.append(least)
-    distance, slot = sums[-1].min(1)
+    return sums
+
+
+def _least_children(distances: Tensor, columns: int) -> Tensor:
+    return distances.view(len(distances), -1, columns).amin(1)
+
+
+def _slot_of_finest(sums: Sequence[Tensor], slot: Tensor) -> Tensor:
+    """Return which (q,) slots of the finest sums gave the minima in slots of the coarsest."""
     row = torch.arange(len(slot), device=slot.device)
-    # From the coarsest level down: which child gave that minimum
     for finer, coarse in zip(sums[-2::-1], sums[:0:-1], strict=True):
         child = finer.view(len(finer), -1, coarse.shape[1])[row, :, slot].argmin(1)
         slot = child * coarse.shape[1] + slot
-    return distance[:, None], slot[:, None]
+    return slot
 
 
 def _nearest_few(products: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor]:
@@ -285,6 +361,143 @@ def _nearest_few(products: Sequence[Tensor], count: int) -> tuple[Tensor, Tensor
     missing = (0, count - least.values.shape[1])
     distances = functional.pad(least.values, missing, value=torch.inf)
     return distances, functional.pad(least.indices, missing)
+
+
+# Bounds of the finest level
+
+
+def _reduced(rows: Tensor, axes: Tensor) -> Tensor:
+    """Return (G, d + 2) [-2Px, -2|Rx|, |x|^2] of (G, C + 1) rows [-2x, |x|^2]; see `_Bounds`."""
+    values = rows[:, :-1]
+    along = values @ axes
+    rest = torch.addmm(values, along, axes.T, alpha=-1)
+    length = torch.linalg.vector_norm(rest, dim=1, keepdim=True)
+    return torch.cat([along, -length, rows[:, -1:]], 1)
+
+
+class _Bounds:
+    """The search for a block of patches that compares few pairs of them in all channels.
+
+    With d orthonormal axes, Px the part of x along them and Rx the rest, ::
+
+        |q - x|^2 = |Pq - Px|^2 + |Rq - Rx|^2 >= |Pq - Px|^2 + (|Rq| - |Rx|)^2
+
+    is a distance of d + 1 columns. The pair of the least bound is compared in full; nearer ones
+    have bounds below that distance, and are compared in full too.
+
+    Parameters
+    ----------
+    finest: (q, C + 1), the block's rows of the finest level, see `Cells`.
+    coarse: its `_factors` of the other levels.
+    axes: (C, d) of the finest level.
+    """
+
+    def __init__(self, finest: Tensor, coarse: Sequence[Tensor], axes: Tensor) -> None:
+        self._finest = finest
+        self._square = finest[:, :-1].square().sum(1).div_(4)  # (q,) |q|^2
+        self._few = _factors(_reduced(finest, axes))
+        self._coarse = coarse
+        self._row = torch.arange(len(finest))
+
+    def nearest(self, gallery: Sequence[Tensor], few: Tensor) -> Tensor | None:
+        """Return the (q,) slots that `_nearest` finds, -1 where rounding cannot tell two apart.
+
+        Parameters
+        ----------
+        gallery: (G, C + 1) rows of every level of a gallery image.
+        few: the finest of them `_reduced`.
+
+        Returns
+        -------
+        None where too many pairs are left.
+        """
+        products = [rows @ level.T for rows, level in zip(self._coarse, gallery[1:], strict=True)]
+        if not products:  # a coarser level at which nothing differs
+            products = [torch.zeros(1, len(few) // _divisor(len(few)))]
+        columns = products[0].shape[1]
+        sums = _sums(self._least_bounds(few, columns), products)
+        # The pair of the least bound
+        parent = _slot_of_finest(sums, sums[-1].argmin(1))
+        child = self._child_bounds(few, self._row, parent, columns).argmin(1)
+        first = child * columns + parent
+        distance = self._distances(gallery[0], self._row, first)
+        limit = self._total(distance, products, self._row, first)
+        limit += self._rounding(gallery, few, distance)
+        # From the coarsest level down, the (pairs,) rows and slots whose bound is within the limit
+        row, slot = torch.nonzero(sums[-1] <= limit[:, None], as_tuple=True)
+        above = torch.zeros(len(row))  # the sum of the coarser levels
+        for level in range(len(products) - 1, -1, -1):
+            if len(row) > MOST_LEFT * len(limit):
+                return None
+            columns = products[level].shape[1]
+            above += products[level][row % len(products[level]), slot % columns]
+            if level > 0:
+                bounds = sums[level - 1].view(len(limit), -1, columns)[row, :, slot]
+            else:
+                bounds = self._child_bounds(few, row, slot, columns)
+            pair, child = torch.nonzero(bounds + above[:, None] <= limit[row, None], as_tuple=True)
+            row = row[pair]
+            slot = child * columns + slot[pair]
+            above = above[pair]
+        if len(row) > MOST_LEFT * len(limit):
+            return None
+        in_full = distance[row]
+        others = torch.nonzero(slot != first[row])[:, 0]
+        in_full[others] = self._distances(gallery[0], row[others], slot[others])
+        total = self._total(in_full, products, row, slot)
+        least = torch.full_like(limit, torch.inf).scatter_reduce_(0, row, total, "amin")
+        rounding = 8 * UNIT * (self._square[row] + gallery[0][slot, -1])
+        best = torch.nonzero(total <= least[row] + rounding)[:, 0]
+        found = torch.full_like(first, -1)
+        found[row[best]] = slot[best]
+        found[torch.bincount(row[best], minlength=len(limit)) > 1] = -1
+        return found
+
+    def _least_bounds(self, few: Tensor, columns: int) -> Tensor:
+        """Return (q, columns): the least bound of each column's children."""
+        least = torch.empty(len(self._few), columns)
+        step = max(1, TILE // (4 * len(few)))
+        for start in range(0, len(least), step):
+            bounds = self._few[start : start + step] @ few.T
+            torch.amin(bounds.view(len(bounds), -1, columns), 1, out=least[start : start + step])
+        return least
+
+    def _child_bounds(self, few: Tensor, row: Tensor, slot: Tensor, columns: int) -> Tensor:
+        """Return (pairs, children): the bounds of the children of (pairs,) slots."""
+        by_child = few.view(-1, columns, few.shape[1]).index_select(1, slot)
+        return torch.einsum("cpd,pd->pc", by_child, self._few.index_select(0, row))
+
+    def _distances(self, gallery: Tensor, row: Tensor, slot: Tensor) -> Tensor:
+        """Return the (pairs,) squared distances of the finest level."""
+        differences = gallery.index_select(0, slot).sub_(self._finest.index_select(0, row))
+        lengths: Tensor = torch.linalg.vector_norm(differences[:, :-1], dim=1)
+        return lengths.square_().div_(4)  # of -2x: twice as long
+
+    def _total(
+        self, distance: Tensor, products: Sequence[Tensor], row: Tensor, slot: Tensor
+    ) -> Tensor:
+        """Return (pairs,) sums over the levels, as products have them: less |q|^2."""
+        total = distance - self._square[row]
+        for product in products:
+            total += product[row % len(product), slot % product.shape[1]]
+        return total
+
+    def _rounding(self, gallery: Sequence[Tensor], few: Tensor, distance: Tensor) -> Tensor:
+        """Return (q,): how far rounding can bring a bound above a `distance`.
+
+        Products of d columns round by d units of |q|^2 + |x|^2. Projections move points by C units
+        of their length, and so a squared distance by 4 C units of its root times that length.
+        """
+        squares = [rows[:, -1][rows[:, -1].isfinite()].max() for rows in gallery]
+        finest = self._square.max() + squares[0]
+        products = 2 * (few.shape[1] + 32) * finest + 8 * sum(squares)
+        moved = gallery[0].shape[1] * (4 * (2 * finest * distance).sqrt() + 2 * distance)
+        return UNIT * (products + moved)
+
+
+def _divisor(count: int) -> int:
+    """Return the smallest number from 4 on that divides a count."""
+    return next(parts for parts in range(4, count + 1) if count % parts == 0)
 
 
 # The approximate search
@@ -406,7 +619,8 @@ def _distances(query: Cells, gallery: Cells, slots: Tensor) -> Tensor:
     """Return the (L, P, count) squared distances of every patch to the given slots of an image."""
     differences = []
     for query_rows, gallery_rows in zip(query.levels, gallery.levels, strict=True):
-        values = gallery_rows[slots % len(gallery_rows)]  # (P, count, C + 1)
+        rows = (slots % len(gallery_rows)).flatten()
+        values = gallery_rows.index_select(0, rows)  # (P * count, C + 1)
         by_repeat = values.view(-1, len(query_rows), slots.shape[1], query_rows.shape[1])
         # Of -2x: twice the distance
         differences.append(by_repeat.sub_(query_rows[:, None]).view(*slots.shape, -1))

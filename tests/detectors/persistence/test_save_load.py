@@ -496,7 +496,7 @@ def test_a_device_that_is_not_here_names_the_remedy(file):
     ):
         PatchCore.load(file)
     assert PatchCore.load(file, device="cpu").device == "cpu"
-    with pytest.raises(ValueError, match='device must be "cpu"'):
+    with pytest.raises(ValueError, match='device must be "auto", "cpu"'):
         PatchCore.load(file, device="cuda")
     DN2().fit(make_features(6)).save(file)
     with pytest.raises(ValueError, match="DN2 computes on the CPU alone, got device='cpu'"):
@@ -550,9 +550,9 @@ def wrong_values(value):
         yield -1
 
 
-# texts and records: any will do; files of before there were bits, or the number of images, have none
+# texts and records: any will do; files of before there were bits, number of images or bound, have none
 FREE = {"ids", "strides", "radius", "digest", "backbone", "sampler", "seed", "device", "bits"}
-FREE |= {"n_images"}
+FREE |= {"n_images", "bound"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""Extraction by the workers of a Dask cluster, into one array per layer that all of them write.
+
+The arrays lie in a hidden folder beside `out` until every shard is written; next to them lie the
+network and a file for each finished shard, which names what its images were. So a later call goes
+on where a stopped one was, and nothing that is incomplete ever has the name `out`.
+"""
+
+from __future__ import annotations
+
+import functools
+import glob
+import hashlib
+import os
+import pickle
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adviz._support import (
+    Shapes,
+    check_new_folder,
+    new_npy_file,
+    progress_bar,
+    remove,
+    write_atomically,
+)
+from adviz.data import Split
+from adviz.features.cache import digests, fingerprint
+
+if TYPE_CHECKING:
+    from adviz.features.backbone import Backbone
+
+SHARD = 256  # images, rounded up to full batches
+RETRIES = 2  # of a shard that fails; Dask itself gives those of dead workers to others
+NETWORK = "network.pickle"
+ARRAYS = "features"
+_turn = threading.Lock()  # a shard uses all threads of its process
+
+
+def extract_sharded(
+    backbone: Backbone,
+    split: Split,
+    client: Any,
+    out: Path,
+    batch_size: int,
+    configuration: Mapping[str, object],
+) -> dict[str, np.ndarray]:
+    """Return {layer: (N, C, h, w)}, memory-mapped from ``out/<layer>.npy``.
+
+    Parameters
+    ----------
+    client: a Dask client, whose workers see the folder of `out` and the images by these paths.
+    batch_size: shards are whole batches, so that every batch is that of an extraction in one
+        process.
+    configuration: all that decides the features of an image.
+
+    Raises
+    ------
+    FileExistsError: `out` exists.
+    TypeError: a backbone that cannot be sent to other processes.
+    OSError: no room for the features. What is complete is used by the next call.
+    """
+    check_new_folder(out)
+    network = _pickled(backbone)
+    first = backbone.extract(split[:1], batch_size=1, cache=False)
+    shapes = {layer: (len(split), *array.shape[1:]) for layer, array in first.items()}
+    key = fingerprint(
+        {**configuration, "shapes": shapes, "ids": _digest(split.ids), "batch_size": batch_size}
+    )
+    # The checksum tells long names apart
+    name = f".{out.name[:40]}-{zlib.crc32(os.fsencode(out.name)):08x}"
+    folder = out.absolute().with_name(f"{name}-{key[:16]}.shards")
+    _allocate(folder, shapes, backbone.dtype)
+    write_atomically(folder / NETWORK, network)
+    _extract_all(client, split, folder, batch_size)
+    (folder / ARRAYS).rename(out)
+    # Also those of calls with other options
+    for unfinished in folder.parent.glob(f"{glob.escape(name)}-*.shards"):
+        remove(unfinished)
+    return {layer: np.lib.format.open_memmap(out / f"{layer}.npy", "c") for layer in shapes}
+
+
+def _pickled(backbone: Backbone) -> bytes:
+    try:
+        return pickle.dumps(backbone)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise TypeError(
+            "expected a backbone that can be sent to the workers (a named network, or a module "
+            f'whose class they can import, with runtime="torch"), got {backbone!r} ({error})'
+        ) from error
+
+
+def _allocate(folder: Path, shapes: Shapes, dtype: np.dtype[Any]) -> None:
+    """Reserve the space of all arrays, unless an earlier call did; without room nothing stays."""
+    arrays = folder / ARRAYS
+    if arrays.exists():
+        return
+    # Under another name until all are reserved
+    unfinished = folder / f"{ARRAYS}.part"
+    remove(unfinished)
+    unfinished.mkdir(parents=True)
+    try:
+        for layer, shape in shapes.items():
+            new_npy_file(unfinished / f"{layer}.npy", shape, dtype)
+        unfinished.rename(arrays)
+    except BaseException as error:
+        remove(folder)
+        if isinstance(error, OSError):
+            values = sum(int(np.prod(shape)) for shape in shapes.values())
+            raise _without_room(error, values * dtype.itemsize, folder.parent) from error
+        raise
+
+
+def _extract_all(client: Any, split: Split, folder: Path, batch_size: int) -> None:
+    """Extract the shards on the workers; one that fails three times ends the extraction."""
+    from distributed import as_completed
+
+    size = -(-SHARD // batch_size) * batch_size
+    tasks = [
+        client.submit(
+            _extract_shard,
+            str(folder),
+            start,
+            split[start : start + size],
+            batch_size,
+            retries=RETRIES,
+            pure=False,
+        )
+        for start in range(0, len(split), size)
+    ]
+    try:
+        done = as_completed(tasks)
+        for task in progress_bar(done, label="shards of features", total=len(tasks)):
+            task.result()
+    finally:
+        client.cancel(tasks)
+
+
+def _extract_shard(folder: str, start: int, images: Split, batch_size: int) -> None:
+    """Write the features of images `start`, `start` + 1, ... unless they are; a Dask task."""
+    done = Path(folder) / f"{start}.done"
+    contents = _contents(images)
+    if done.exists() and done.read_bytes() == contents:
+        return
+    with _turn:
+        backbone = _backbone(Path(folder) / NETWORK)
+        features = backbone.extract(images, batch_size=batch_size, cache=False)
+    for layer, values in features.items():
+        try:
+            _write_rows(Path(folder) / ARRAYS / f"{layer}.npy", start, values)
+        except OSError as error:
+            raise _without_room(error, values.nbytes, Path(folder).parent) from error
+    if _contents(images) != contents:
+        raise OSError(
+            f"expected images that stay as they are, got changed ones from {images.ids[0]}"
+        )
+    write_atomically(done, contents)
+
+
+@functools.lru_cache(maxsize=1)
+def _backbone(path: Path) -> Backbone:
+    backbone: Backbone = pickle.loads(path.read_bytes())  # noqa: S301
+    return backbone
+
+
+def _write_rows(path: Path, start: int, values: np.ndarray) -> None:
+    """Write rows into a file of numpy's format.
+
+    Not through a memory map, which writes whole pages: those at a border hold a neighbour's rows,
+    and on a network disk two machines would overwrite each other's. A full disk is an error here.
+    """
+    array = np.load(path, mmap_mode="r")
+    row_bytes = values[0].nbytes
+    with path.open("r+b", buffering=0) as file:
+        file.seek(array.offset + start * row_bytes)
+        content = np.ascontiguousarray(values).data.cast("B")
+        while content:
+            content = content[file.write(content) :]
+        os.fsync(file.fileno())
+
+
+def _contents(images: Split) -> bytes:
+    """Return what changes with an image: digests of arrays, or sizes and times of files."""
+    if images.pixels is not None:
+        return _digest(digests(images.pixels) or ())
+    status = [os.stat(path) for path in images.paths]
+    return _digest([(each.st_size, each.st_mtime_ns) for each in status])
+
+
+def _digest(values: Sequence[object]) -> bytes:
+    return hashlib.blake2b(repr(list(values)).encode(), digest_size=20).hexdigest().encode()
+
+
+def _without_room(error: OSError, n_bytes: int, folder: Path) -> OSError:
+    return OSError(
+        error.errno,
+        f"expected room for {n_bytes / 1e9:.3g} GB of features ({error.strerror}) in {folder}: "
+        "free some space and call again, which goes on from the shards that are complete",
+    )
