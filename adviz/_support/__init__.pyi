@@ -16,6 +16,7 @@ from .atomic_files import UnfinishedArray as UnfinishedArray
 from .atomic_files import allocate_arrays as allocate_arrays
 from .atomic_files import check_new_folder as check_new_folder
 from .atomic_files import checksum as checksum
+from .atomic_files import explained_write as explained_write
 from .atomic_files import in_folder as in_folder
 from .atomic_files import new_npy_file as new_npy_file
 from .atomic_files import remove as remove

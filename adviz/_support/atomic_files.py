@@ -51,8 +51,9 @@ def in_folder(out: str | Path) -> Iterator[Allocate]:
 
         def allocate(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}
-            location = f"{folder.parent}: free some space, or choose another folder"
-            with _explained_errors(shapes, dtype, location):
+            size = sum(_n_bytes(shape, dtype) for shape in shapes.values())
+            advice = "free some space, or choose another folder"
+            with explained_write(size, f"{folder.parent}", advice):
                 for name, shape in shapes.items():
                     arrays[name] = new_npy_file(unfinished / f"{name}.npy", shape, dtype)
             return arrays
@@ -99,13 +100,11 @@ def allocate_arrays(
         if n_bytes <= limit:
             arrays[name] = np.empty(shape, dtype)
             continue
-        folder = tempfile.gettempdir()
-        location = f"the temporary folder {folder}: free some space, or name another in TMPDIR"
-        with (
-            tempfile.TemporaryFile() as file,
-            _explained_errors({name: shape}, dtype, location),
-        ):
-            _reserve(file, _n_bytes(shape, dtype))
+        size = _n_bytes(shape, dtype)
+        folder = f"the temporary folder {tempfile.gettempdir()}"
+        advice = "free some space, or name another in TMPDIR"
+        with tempfile.TemporaryFile() as file, explained_write(size, folder, advice):
+            _reserve(file, size)
             arrays[name] = np.memmap(file, dtype, "r+", 0, shape)
     return arrays
 
@@ -276,16 +275,22 @@ def _lock(file: IO[bytes], *, wait: bool) -> bool:
 
 
 @contextmanager
-def _explained_errors(shapes: Shapes, dtype: np.dtype[Any], location: str) -> Iterator[None]:
-    """Add to an error how much was to be written, and `location`, with what to do."""
+def explained_write(n_bytes: int, folder: str, advice: str) -> Iterator[None]:
+    """Say in an OSError how much was to be written and where; without room, what to do (`advice`).
+
+    Raises
+    ------
+    OSError: in place of the one that came.
+    """
     try:
         yield
     except OSError as error:
-        gigabytes = sum(_n_bytes(shape, dtype) for shape in shapes.values()) / 1e9
-        raise OSError(
-            error.errno,
-            f"expected room for {gigabytes:.3g} GB of features ({error.strerror}) in {location}",
-        ) from error
+        features = f"{n_bytes / 1e9:.3g} GB of features"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            words = f"expected room for {features} ({error.strerror}) in {folder}: {advice}"
+        else:
+            words = f"expected to write {features} in {folder}, got an error ({error})"
+        raise OSError(error.errno, words) from error
 
 
 def _npy_array(

@@ -12,6 +12,7 @@ from .coreset.prototypes import ProxySign as ProxySign
 from .faiss_state import index_from_arrays as index_from_arrays
 from .faiss_state import index_to_arrays as index_to_arrays
 from .maps import resize as resize
+from .neighbors import faiss_build as faiss_build
 from .neighbors import index_with_rows as index_with_rows
 from .neighbors import ivf as ivf
 from .neighbors import ivfpq as ivfpq

@@ -6,7 +6,9 @@ One unit, squared Euclidean distance; one tie rule, the lower row wins.
 from __future__ import annotations
 
 import importlib.util
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -24,6 +26,7 @@ SAMPLE = 1024  # rows that tell whether the bank needs centring
 MOST_ON_GPU = 2048  # neighbours that faiss finds on a GPU
 FEW = 20  # queries; faiss searches fewer than these row by row
 BLOCK = 2**26  # bytes of one block of the distance matrix, or of gathered rows
+_reserving = threading.Lock()
 
 
 def __dir__() -> list[str]:
@@ -50,7 +53,8 @@ def nearest(
         candidates instead.
     shortlist: how many candidates such an index proposes, at least k.
     device: where an exact search runs: "cpu", "cuda", or "auto", a GPU if there is one. On a GPU it
-        is faiss' where that was built for GPUs, else torch's.
+        is faiss' where that was built for GPUs, else torch's. faiss shares the bank out among all
+        GPUs that ``$CUDA_VISIBLE_DEVICES`` shows; "cuda:1" is one of them.
 
     Returns
     -------
@@ -323,27 +327,53 @@ def has_faiss(*, gpu: bool = False) -> bool:
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
-@cache
-def _gpu_resources(number: int) -> Any:
-    """Return faiss' scratch memory on a GPU, which takes long to reserve."""
+def faiss_build() -> dict[str, Any] | None:
+    """Return the version of faiss and whether it searches on this machine's GPU, if installed.
+
+    The distribution does not tell: conda's faiss is installed under other names than pip's.
+    """
+    if not has_faiss():
+        return None
     import faiss
 
-    return faiss.StandardGpuResources()
+    return {"version": faiss.__version__, "gpu": has_faiss(gpu=True)}
+
+
+def _gpu(number: int) -> tuple[Any, threading.Lock]:
+    with _reserving:
+        return _reserved_gpu(number)
+
+
+@cache
+def _reserved_gpu(number: int) -> tuple[Any, threading.Lock]:
+    """Return faiss' scratch memory on a GPU, which takes long to reserve, and its lock.
+
+    Threads may not search with the same memory at once.
+    """
+    import faiss
+
+    return faiss.StandardGpuResources(), threading.Lock()
 
 
 def _search_faiss_gpu(
-    query: np.ndarray, bank: np.ndarray, k: int, number: int
+    query: np.ndarray, bank: np.ndarray, k: int, gpus: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Search parts of the bank on some GPUs side by side; (Q, k of each part)."""
     import faiss
 
-    distance, index = faiss.knn_gpu(
-        _gpu_resources(number),
-        np.ascontiguousarray(query),
-        np.ascontiguousarray(bank),
-        k,
-        device=number,
-    )
-    return distance, index
+    ends = np.linspace(0, len(bank), min(len(gpus), len(bank)) + 1).astype(int).tolist()
+
+    def search_part(gpu: int, start: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        resources, lock = _gpu(gpu)
+        part = bank[start:end]
+        with lock:
+            distance, index = faiss.knn_gpu(resources, query, part, min(k, len(part)), device=gpu)
+        return distance, index + start
+
+    with ThreadPoolExecutor(len(gpus)) as pool:
+        parts = list(pool.map(search_part, gpus, ends, ends[1:]))
+    distances, indices = zip(*parts, strict=True)
+    return np.hstack(distances), np.hstack(indices)
 
 
 def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu") -> np.ndarray:
@@ -356,7 +386,9 @@ def _candidates(query: np.ndarray, bank: np.ndarray, k: int, device: str = "cpu"
     if device == "cpu" and has_faiss():
         search = _search_faiss
     elif device != "cpu" and k <= MOST_ON_GPU and has_faiss(gpu=True):
-        search = partial(_search_faiss_gpu, number=torch.device(device).index or 0)
+        number = torch.device(device).index
+        gpus = range(torch.cuda.device_count()) if number is None else [number]
+        search = partial(_search_faiss_gpu, gpus=gpus)
     sample = bank[:: -(-len(bank) // SAMPLE)]
     centre = sample.mean(0)  # (C,)
     is_offset = bool(centre @ centre > sample.var(0).sum())

@@ -23,6 +23,7 @@ import numpy as np
 from adviz._support import (
     Shapes,
     check_new_folder,
+    explained_write,
     new_npy_file,
     progress_bar,
     remove,
@@ -38,6 +39,7 @@ SHARD = 256  # images, rounded up to full batches
 RETRIES = 2  # of a shard that fails; Dask itself gives those of dead workers to others
 NETWORK = "network.pickle"
 ARRAYS = "features"
+ADVICE = "free some space and call again, which goes on from the shards that are complete"
 _turn = threading.Lock()  # a shard uses all threads of its process
 
 
@@ -103,15 +105,14 @@ def _allocate(folder: Path, shapes: Shapes, dtype: np.dtype[Any]) -> None:
     unfinished = folder / f"{ARRAYS}.part"
     remove(unfinished)
     unfinished.mkdir(parents=True)
+    values = sum(int(np.prod(shape)) for shape in shapes.values())
     try:
-        for layer, shape in shapes.items():
-            new_npy_file(unfinished / f"{layer}.npy", shape, dtype)
-        unfinished.rename(arrays)
-    except BaseException as error:
+        with explained_write(values * dtype.itemsize, f"{folder.parent}", ADVICE):
+            for layer, shape in shapes.items():
+                new_npy_file(unfinished / f"{layer}.npy", shape, dtype)
+            unfinished.rename(arrays)
+    except BaseException:
         remove(folder)
-        if isinstance(error, OSError):
-            values = sum(int(np.prod(shape)) for shape in shapes.values())
-            raise _without_room(error, values * dtype.itemsize, folder.parent) from error
         raise
 
 
@@ -149,15 +150,15 @@ def _extract_shard(folder: str, start: int, images: Split, batch_size: int) -> N
     with _turn:
         backbone = _backbone(Path(folder) / NETWORK)
         features = backbone.extract(images, batch_size=batch_size, cache=False)
-    for layer, values in features.items():
-        try:
-            _write_rows(Path(folder) / ARRAYS / f"{layer}.npy", start, values)
-        except OSError as error:
-            raise _without_room(error, values.nbytes, Path(folder).parent) from error
+    # Also of a task that was cancelled but runs on: a later call's rows stay
     if _contents(images) != contents:
         raise OSError(
             f"expected images that stay as they are, got changed ones from {images.ids[0]}"
         )
+    done.unlink(missing_ok=True)  # half of these rows may be written when this process dies
+    for layer, values in features.items():
+        with explained_write(values.nbytes, str(Path(folder).parent), ADVICE):
+            _write_rows(Path(folder) / ARRAYS / f"{layer}.npy", start, values)
     write_atomically(done, contents)
 
 
@@ -193,11 +194,3 @@ def _contents(images: Split) -> bytes:
 
 def _digest(values: Sequence[object]) -> bytes:
     return hashlib.blake2b(repr(list(values)).encode(), digest_size=20).hexdigest().encode()
-
-
-def _without_room(error: OSError, n_bytes: int, folder: Path) -> OSError:
-    return OSError(
-        error.errno,
-        f"expected room for {n_bytes / 1e9:.3g} GB of features ({error.strerror}) in {folder}: "
-        "free some space and call again, which goes on from the shards that are complete",
-    )

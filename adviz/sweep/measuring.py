@@ -96,7 +96,7 @@ def measure(
         "peak_bytes": meter.peak_bytes,
         "model_bytes": facts.pop("model_bytes"),
         **surroundings(threads),
-        "device": device_here(device_of(experiment) or "cpu"),
+        "detector_device": device_here(device_of(experiment) or "cpu"),
     }
     return ExperimentResult(experiment=experiment, facts=facts, measured=measured, **evaluation)
 

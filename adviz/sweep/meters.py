@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from adviz.core import faiss_build
+
 PACKAGES = (
     "torch",
     "torchvision",
@@ -105,7 +107,12 @@ def _items_of(value: Any, is_detector: bool) -> Iterable[Any]:
 
 def surroundings(threads: int) -> dict[str, Any]:
     """Return versions and machine, for the record."""
-    return {"versions": dict(_versions()), "machine": machine(), "threads": threads}
+    return {
+        "versions": dict(_versions()),
+        "faiss": faiss_build(),
+        "machine": machine(),
+        "threads": threads,
+    }
 
 
 def machine() -> dict[str, Any]:

@@ -202,6 +202,53 @@ def test_without_room_nothing_is_begun(backbone, split, client, tmp_path, monkey
     assert names_in(tmp_path) == []
 
 
+@pytest.fixture
+def shard(backbone, tmp_path):
+    """The folder of an extraction that was stopped before its only shard, and its images."""
+    (tmp_path / "images").mkdir()
+    images = files_of(3, tmp_path / "images")
+    folder = tmp_path / "shards"
+    shapes = {layer: values.shape for layer, values in backbone.extract(images).items()}
+    sharding._allocate(folder, shapes, backbone.dtype)
+    (folder / sharding.NETWORK).write_bytes(sharding._pickled(backbone))
+    sharding._backbone.cache_clear()
+    return folder, images
+
+
+def test_a_shard_that_is_made_again_is_not_complete_until_then(shard, monkeypatch):
+    folder, images = shard
+    sharding._extract_shard(str(folder), 0, images, BATCH)
+    os.utime(images.paths[0], (0, 0))  # as after it was replaced
+
+    def broken(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sharding, "_write_rows", broken)
+    with pytest.raises(OSError, match=r"expected to write .* GB of features in .*Input/output"):
+        sharding._extract_shard(str(folder), 0, images, BATCH)
+    assert not list(folder.glob("*.done"))
+
+
+def test_a_task_whose_images_changed_meanwhile_writes_nothing(shard, monkeypatch):
+    """As one that was cancelled, but runs on beside a later call for the new images."""
+    folder, images = shard
+    array_file = next((folder / sharding.ARRAYS).glob("*.npy"))
+    layer = array_file.stem
+    extract = Backbone.extract
+
+    def slow(self, split, **options):
+        features = extract(self, split, **options)
+        os.utime(split.paths[0], (0, 0))
+        sharding._write_rows(array_file, 0, features[layer] * 0 + 7)
+        return features
+
+    monkeypatch.setattr(Backbone, "extract", slow)
+    with pytest.raises(OSError, match="expected images that stay as they are"):
+        sharding._extract_shard(str(folder), 0, images, BATCH)
+    assert (np.load(array_file) == 7).all()
+    assert not list(folder.glob("*.done"))
+
+
 def test_what_cannot_be_shared_is_refused(backbone, split, client, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ValueError, match="expected out=, a folder that all workers see"):

@@ -301,7 +301,7 @@ def test_a_device_travels_to_the_workers(tmp_path, monkeypatch):
     with Client(processes=False, n_workers=1, dashboard_address=None) as client:
         (result,) = sweep.run(wanted, tmp_path, client=client).results
     assert found == ["auto"]
-    assert result.measured["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert result.measured["detector_device"] == ("cuda" if torch.cuda.is_available() else "cpu")
     (again,) = sweep.run(few(detectors=[PatchCore(coreset=0.02)]), tmp_path).results
     assert again.content() == result.content()
     assert found == ["auto"]

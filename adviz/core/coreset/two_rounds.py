@@ -10,6 +10,7 @@ import numpy as np
 from adviz._support import as_numpy
 from adviz.core.coreset.coverage import covering_radius
 from adviz.core.coreset.greedy import k_center_greedy
+from adviz.core.coreset.integer_grid import to_grid
 from adviz.core.coreset.random_projection import check_count
 
 
@@ -20,13 +21,14 @@ class TwoRounds(NamedTuple):
     ----------
     order: (count,) int64, chosen rows in the order of the second round.
     radius: covering radius of all rows, measured; Euclidean, in the units of the points.
-    bound: of the radius: the largest radius of the first round plus that of the second.
+    bound: of the radius: the largest radius of the first round plus that of the second, and what
+        rounding to their grids can add.
 
     Examples
     --------
     >>> from adviz import coreset
     >>> coreset.k_center_two_rounds(np.array([[0.0], [1], [3], [4]]), 2, shards=2)
-    TwoRounds(order=array([0, 3]), radius=1.0, bound=1.0)
+    TwoRounds(order=array([0, 3]), radius=1.0, bound=1.0000002384185...)
     """
 
     order: np.ndarray
@@ -43,8 +45,8 @@ def k_center_two_rounds(
     rows, chooses twice its part of `count`; in the second, `count` of these rows are chosen.
 
     The bound is the triangle inequality: every row is within the first round's radius of a row that
-    its shard chose, and this one within the second round's radius of the coreset. Both are rounded
-    to their grids, see `k_center_greedy`.
+    its shard chose, and this one within the second round's radius of the coreset; each radius is
+    taken with the sqrt(d) / scale by which rounding to its grid can move it, see `k_center_greedy`.
 
     Parameters
     ----------
@@ -75,14 +77,21 @@ def k_center_two_rounds(
     first_radii = []
     for start, stop in pairwise(ends):
         size = min(stop - start, -(-2 * count * (stop - start) // n_rows))
-        order, radius = k_center_greedy(points[start:stop], size, device=device)
+        order, radius = _greedy(points[start:stop], size, device)
         candidates.append(start + np.sort(order))
-        first_radii.append(radius[-1])
+        first_radii.append(radius)
     rows = np.concatenate(candidates)  # ascending
-    order, second_radius = k_center_greedy(points[rows], count, device=device)
+    order, second_radius = _greedy(points[rows], count, device)
     chosen = rows[order]
     return TwoRounds(
         order=chosen,
         radius=float(covering_radius(points, chosen, [len(chosen)])[0]),
-        bound=float(np.max(first_radii) + second_radius[-1]),  # NaN if a search was interrupted
+        bound=float(np.max(first_radii) + second_radius),  # NaN if a search was interrupted
     )
+
+
+def _greedy(points: np.ndarray, count: int, device: str) -> tuple[np.ndarray, float]:
+    """Return the greedy order, and a radius that covers all points whatever was rounded."""
+    grid = to_grid(points)
+    order, radius = k_center_greedy(grid, count, device=device)
+    return order, radius[-1] + points.shape[1] ** 0.5 / grid.scale
