@@ -29,6 +29,7 @@ class Options:
     repeats: int = 5
     quick: bool = False
     full: bool = False
+    threads: int = 1
 
 
 @dataclass(frozen=True)
