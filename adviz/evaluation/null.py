@@ -75,6 +75,12 @@ class Distribution:
         is_between &= self.values[np.minimum(place, len(self.values) - 1)] != values
         return np.asarray(np.where(is_between, exact[place - 1], counts))
 
+    def quantile(self, fraction: float) -> float:
+        """Return the least kept value that at most 1 - `fraction` of all exceed."""
+        most = (1 - fraction) * self.count
+        beyond = np.append(self.at_least[1:], 0)
+        return float(self.values[np.argmax(beyond <= most)])
+
 
 @dataclass(frozen=True, eq=False)
 class Null:
@@ -92,7 +98,9 @@ class Null:
     Attributes
     ----------
     good: "score" -> distribution of the images' scores; "pixels" -> that of all pixels of their
-        maps, without padding, where there are maps; a layer's name -> of its map's locations.
+        maps, without padding, where there are maps; a layer's name -> of its map's locations;
+        "nearest patch" (or "nearest image", "nearest layer2": what was searched) -> of the squared
+        distance to the nearest of the neighbours.
     n_images: how many good images.
     detector, backbone, digest: whose numbers they are, and the digest of the backbone's weights.
 
@@ -134,6 +142,11 @@ class Null:
         if not len(prediction):
             raise ValueError("expected a prediction of at least one good image, got none")
         values = {"score": prediction.score, **prediction.layer_maps}
+        for searched, neighbors in prediction.neighbors.items():
+            nearest = neighbors.distance.min(3)
+            known = nearest[np.isfinite(nearest)]  # not of images that were not segmented
+            if known.size:
+                values[f"nearest {searched}"] = known
         maps = prediction.anomaly_map
         if maps is not None:
             values["pixels"] = maps if prediction.valid is None else maps[prediction.valid]
@@ -159,7 +172,7 @@ class Null:
         Parameters
         ----------
         values: scores, pixels of maps or locations of a layer's map, of any shape.
-        of: "score", "pixels", or the name of a layer.
+        of: "score", "pixels", the name of a layer, or "nearest patch", see `good`.
 
         Returns
         -------
@@ -195,7 +208,12 @@ class Null:
         """
         good = self._of(of)
         images = f"{self.n_images:,} good images"
-        kinds = {"score": images, "pixels": f"{good.count:,} pixels of {images}"}
+        kinds = {
+            "score": images,
+            "pixels": f"{good.count:,} pixels of {images}",
+            "nearest patch": f"{good.count:,} patches of {images}",
+            "nearest image": images,
+        }
         what = kinds.get(of, f"{good.count:,} locations of {images} in {of}")
         n_at_least = int(good.n_at_least(np.asarray(value)))
         if n_at_least == 0:

@@ -12,6 +12,7 @@ from traitlets import Bool, Int, List, TraitError, Unicode
 
 from adviz.core import CoresetTrace
 from adviz.data import Category
+from adviz.evaluation import Null
 from adviz.explore.compare.view import CompareView
 from adviz.explore.coreset.bank import Bank
 from adviz.explore.coreset.source import points_part
@@ -54,6 +55,7 @@ def desk(
     units: Mapping[str, str] | None = None,
     gate: Mapping[str, float] | None = None,
     traces: CoresetTrace | Mapping[str, CoresetTrace] | None = None,
+    nulls: Null | Mapping[str, Null] | None = None,
 ) -> Desk:
     """Lay several explorers out as one workspace: a pick in any of them moves all.
 
@@ -67,6 +69,7 @@ def desk(
     gate: as for `explore.thresholds`.
     traces: what a fitted PatchCore kept (``detector.trace_``), of several categories by name; the
         view "bank" lights the entries that an image matches.
+    nulls: as for `explore.results`.
 
     Returns
     -------
@@ -88,7 +91,14 @@ def desk(
     PosixPath('desk.html')
     """
     return Desk(
-        categories, predictions, views, channels=channels, units=units, gate=gate, traces=traces
+        categories,
+        predictions,
+        views,
+        channels=channels,
+        units=units,
+        gate=gate,
+        traces=traces,
+        nulls=nulls,
     )
 
 
@@ -143,6 +153,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView, LayersView):
         units: Mapping[str, str] | None = None,
         gate: Mapping[str, float] | None = None,
         traces: CoresetTrace | Mapping[str, CoresetTrace] | None = None,
+        nulls: Null | Mapping[str, Null] | None = None,
     ) -> None:
         # The constructors of the views take different things: theirs are done here one by one
         self._channels = dict(channels or {})
@@ -161,7 +172,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView, LayersView):
             "units": dict(units or {}),
             "gate": self._seconds,
         }
-        ImageExplorer.__init__(self, categories, predictions, options=options)
+        ImageExplorer.__init__(self, categories, predictions, nulls=nulls, options=options)
         self._check_seconds()
         self._count_skipped()
         self.views = self._wanted or self.views

@@ -7,13 +7,17 @@ from typing import Any
 
 from adviz import plots
 from adviz.data import Category
+from adviz.evaluation import Null
 from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.plots import StaticFigure
 from adviz.prediction import Prediction
 
 
 def results(
-    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+    categories: Category | Mapping[str, Category],
+    predictions: Prediction | Mapping[str, Any],
+    *,
+    nulls: Null | Mapping[str, Null] | None = None,
 ) -> ResultsView:
     """Show what detectors found, image by image.
 
@@ -24,6 +28,9 @@ def results(
         with several categories, category's name -> such a mapping. Instead of a prediction, a
         function of no arguments that returns one: it is called when the detector is first chosen,
         and can be stopped.
+    nulls: how strange good images are to a detector (`adviz.Null`), or several by the detectors'
+        names: numbers are then read out in units of good as well, and the colours of maps have
+        their middle where one good pixel of a thousand is higher.
 
     Returns
     -------
@@ -31,8 +38,8 @@ def results(
 
     Raises
     ------
-    ValueError: nothing to show, a category without predictions, or a prediction of another number
-        of images.
+    ValueError: nothing to show, a category without predictions, a prediction of another number of
+        images, or a null of another detector.
 
     Examples
     --------
@@ -41,7 +48,7 @@ def results(
     >>> view.defect
     'all'
     """
-    return ResultsView(categories, predictions)
+    return ResultsView(categories, predictions, nulls=nulls)
 
 
 class ResultsView(ImageExplorer):

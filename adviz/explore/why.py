@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adviz.data import UNLABELLED, Category, Geometry, Split
-from adviz.evaluation import Threshold
+from adviz.evaluation import Null, Threshold
 from adviz.explore.kit.evidence import searched_cells, whole_images
 from adviz.explore.retrieval.view import RetrievalView
 from adviz.prediction import Prediction
@@ -26,6 +26,7 @@ def why(
     backbone: Any = None,
     thresholds: Any = None,
     limits: tuple[float, float] | None = None,
+    nulls: Null | Mapping[str, Null] | None = None,
 ) -> RetrievalView:
     """Show why detectors find one image unusual: which patches of it, compared with which.
 
@@ -43,6 +44,8 @@ def why(
         map go from its lowest value to its highest, also where all of it is normal. With it they go
         from 0 to twice the threshold where the score is the map's maximum.
     limits: (low, high) where the colours of all maps end instead, score units.
+    nulls: as for `explore.results`; with them and without thresholds or limits, the colours are
+        those of them.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def why(
     features = network.extract(test)
     predictions = {name: detector.predict(features) for name, detector in named.items()}
     category = Category(test.ids[0], _normal_of(predictions, normal, test), test)
-    view = RetrievalView(category, predictions)
+    view = RetrievalView(category, predictions, nulls=nulls)
     chosen = {
         f"{category.name}/{name}": _score_of(threshold, predictions[name])
         for name, threshold in scores.items()

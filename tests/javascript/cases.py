@@ -16,12 +16,14 @@ import numpy as np
 
 from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, data, metrics
 from adviz.core import maps
+from adviz.evaluation import Distribution, Null
 from adviz.explore.coreset.bank import Bank
 from adviz.explore.coreset.figure import COLOURS, point_values
 from adviz.explore.deviations import flips as flips_module
 from adviz.explore.deviations.runs import Runs, mean
 from adviz.explore.deviations.source import RunSource
 from adviz.explore.kit import evidence, outcomes
+from adviz.explore.kit.facts import good_facts, good_table
 from adviz.explore.kit.regions import LIMITS, RATES, nearest, region_part
 from adviz.explore.layers.judging import of_image
 from adviz.explore.layers.mixing import BORDERS, ENLARGED, JOINS, Mix, chosen_mix, mixed, presets
@@ -53,8 +55,30 @@ def write(path):
         "bank": bank_case(),
         "cells": cell_cases(),
         "ways": way_cases(),
+        "good": good_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
+
+
+def good_cases():
+    """Yield what a browser knows of good values, and what Python says of some numbers."""
+    rng = np.random.default_rng(0)
+    few = np.array([3.0, 1, 2, 2, 5])
+    many = np.sort(rng.gamma(2, 3, 60_000)).round(3)
+    cases = []
+    for good in (few, many, np.ones(7)):
+        distribution = Distribution.of(good)
+        numbers = [*np.quantile(good, [0, 0.3, 0.5, 0.9, 0.999]), *good[-3:], 0.0, 2.5, 100.0]
+        cases.append(
+            {
+                "table": good_table(distribution),
+                "numbers": [float(number) for number in numbers],
+                "exact": [int((good >= number).sum()) for number in numbers],
+            }
+        )
+    null = Null.of(Prediction(score=few, detector="mine"))
+    sentences = {number: null.in_words(number, "score") for number in (0.5, 2, 4, 6)}
+    return {"counts": cases, "few": good_facts(null, "")["score"], "sentences": sentences}
 
 
 def packed(value):

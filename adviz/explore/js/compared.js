@@ -12,6 +12,7 @@ import {
 } from "./neighbors.js";
 import { evenly } from "./format.js";
 import { followsK } from "./maps.js";
+import { inUnits } from "./good.js";
 
 export const SHOWN = 4; // nearest patches side by side
 export const RETRIEVED = 10; // whole images that are shown large
@@ -144,6 +145,18 @@ export function title({ kind, near }, found) {
     return `the nearest patch of each of ${count} normal images${part}`;
   }
   return `the ${most} nearest normal patches${most < count ? ` of ${count}` : ""}`;
+}
+
+/**
+ * Says how strange the distance to the nearest neighbour is; "": good images' distances are not known.
+ * @param {Compared} seen
+ * @param {DetectorFacts} found
+ */
+export function strange({ kind, near, k, most }, found) {
+  const ofAll = k === most || found.order === "distance"; // as the good images' distances are
+  if (kind !== "patches" || !near.length || !ofAll) return "";
+  const meaning = inUnits(found.good, "nearest", near[0].distance);
+  return meaning && `the nearest patch's distance: ${meaning}`;
 }
 
 /**

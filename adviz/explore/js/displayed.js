@@ -69,6 +69,8 @@ export function pictureGiven(now, shown, width) {
     cells: found?.cells ?? one.size,
     limits,
     ends: found?.ends ?? limits,
+    good: meaningOf(now),
+    anchored: Boolean(found?.good?.pixels) && limits === found?.limits,
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),
@@ -80,6 +82,15 @@ export function pictureGiven(now, shown, width) {
     unit: "",
     width,
   };
+}
+
+/**
+ * What the good images' maps were; null: not known, or of another number of neighbours.
+ * @param {Now} now
+ */
+function meaningOf({ found, get }) {
+  const fewer = found?.order === "retrieval" && (get("k") ?? Infinity) < found.k;
+  return fewer ? null : found?.good;
 }
 
 /**

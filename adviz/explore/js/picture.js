@@ -5,6 +5,7 @@ import { checkbox, select, slider } from "./controls.js";
 import { frame, h, own, sharp } from "./dom.js";
 import { clip, number, percent } from "./format.js";
 import { gestures } from "./gestures.js";
+import { inUnits } from "./good.js";
 import { boxOf, cellOf, middleOf } from "./grids.js";
 import { lazily, memo } from "./memo.js";
 import { DASHED, LEVEL, TRUTH, coloured, levelPath, outlinePath, show, stroke } from "./painting.js";
@@ -165,6 +166,18 @@ function words(given, pixel) {
   return said.join(" · ");
 }
 
+/**
+ * What the value of a pixel means, and what the middle of the colours stands for.
+ * @param {PictureGiven} given
+ * @param {import("./types").Pixel | null} pixel
+ */
+function meaning({ map, good, anchored, size, unit }, pixel) {
+  if (!map || unit || !good?.pixels) return "";
+  const said = pixel ? inUnits(good, "pixels", map[pixel[0] * size[1] + pixel[1]]) : "";
+  const middle = anchored ? "the colours' middle: than 99.9 %" : "";
+  return [said, middle].filter(Boolean).join(" · ");
+}
+
 /** How close, and which pixels. @param {PictureGiven} given @param {number} times */
 function badgeText({ photo, size }, times) {
   const [rows, columns] = size;
@@ -256,7 +269,8 @@ export function picture(change, options = {}) {
   const peek = peekButton((hidden) => hide("button", hidden));
   const said = h("div.av-unseen", { "aria-live": "polite" });
   const scale = colourScale(change);
-  const node = h("div.av-picture", {}, stage, h("div.av-foot", {}, read, peek), said);
+  const means = h("div.av-meaning");
+  const node = h("div.av-picture", {}, stage, h("div.av-foot", {}, read, peek), means, said);
   if (options.scale !== false) node.append(scale.node);
 
   const paint = painter(canvas);
@@ -286,7 +300,7 @@ export function picture(change, options = {}) {
     if (given.map) scale.show(given.limits, given.ends, lineText(given));
     if (before && before.image !== given.image) hovered = null;
     tell();
-    if (keyed) said.textContent = words(given, given.pixel);
+    if (keyed) said.textContent = [words(given, given.pixel), means.textContent].filter(Boolean).join(" · ");
     keyed = false;
   }
 
@@ -311,7 +325,11 @@ export function picture(change, options = {}) {
   }
 
   function tell() {
-    if (now) read.textContent = words(now, hovered || now.pixel);
+    if (!now) return;
+    const pixel = hovered || now.pixel;
+    read.textContent = words(now, pixel);
+    means.textContent = meaning(now, pixel);
+    means.hidden = !means.textContent;
   }
 
   /** @param {string} by @param {boolean} hidden */

@@ -14,6 +14,7 @@ import {
   small,
   smallTitle,
   stem,
+  strange,
   tableOf,
   title,
   why,
@@ -159,7 +160,7 @@ function rightSide(change, widths) {
     nearestTitle.hidden = !matches.length;
     nearest.node.hidden = !matches.length;
     if (matches.length) nearest.draw({ mine, matches, width, range: widths });
-    note.textContent = why(one, detector, now.detector);
+    note.textContent = why(one, detector, now.detector) || strange(one, detector);
     note.hidden = !note.textContent;
     found.hidden = nearest.node.hidden && note.hidden;
   }

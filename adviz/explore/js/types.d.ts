@@ -66,6 +66,26 @@ export interface DetectorFacts {
   root: boolean | null;
   /** Whether every score is its map's maximum. */
   peak: boolean;
+  /** How strange the good images are to the detector; null: it was not told. */
+  good?: GoodFacts | null;
+}
+
+/** Numbers of good images that the detector had not learned from; null: there are none of the kind. */
+export interface GoodFacts {
+  images: number;
+  score: GoodTable | null;
+  /** Of all maps. */
+  pixels: GoodTable | null;
+  /** Squared distances to the nearest neighbour. */
+  nearest: GoodTable | null;
+}
+
+/** Some of `count` numbers, rising, how many are as large, and how many are larger at most. */
+export interface GoodTable {
+  values: number[];
+  atLeast: number[];
+  beyond: number[];
+  count: number;
 }
 
 export interface LayerFacts {
@@ -255,6 +275,9 @@ export interface PictureGiven {
   zoom: number[];
   name: string;
   unit: string;
+  /** What its values mean, and whether the middle of the colours is where one good pixel of a thousand is higher. */
+  good?: GoodFacts | null;
+  anchored?: boolean;
   width: number;
 }
 

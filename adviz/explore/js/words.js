@@ -3,6 +3,7 @@
 import { ONLY, ONLY_LABELS } from "./bar.js";
 import { drawSmall, smallOf } from "./small.js";
 import { h, sharp } from "./dom.js";
+import { inUnits } from "./good.js";
 import { number } from "./format.js";
 import { verdict } from "./verdicts.js";
 
@@ -20,7 +21,8 @@ export function tip(now, image) {
   if (small) drawSmall(context, small, TIP);
   const score = found ? `score ${number(found.scores[image])}` : "";
   const absent = options.images && !options.images.includes(image) ? "not in this file" : "";
-  const lines = [one.names[image], score, verdict(decision?.kinds[image]), absent];
+  const meaning = found ? inUnits(found.good, "score", found.scores[image]) : "";
+  const lines = [one.names[image], score, meaning, verdict(decision?.kinds[image]), absent];
   const text = lines.filter(Boolean).map((line) => h("div", {}, line));
   return [canvas, h("div", {}, h("b", {}, `image ${image + 1}`), ...text)];
 }
@@ -40,12 +42,14 @@ export function words({ category, detector, one, found, image, threshold, decisi
   const list = [category, detector, `image ${image + 1} of ${one.names.length}`, known];
   if (one.names.length < 2) list.splice(2, label < 0 ? 2 : 1); // a photograph that is judged alone
   if (!found) return [...list, "the prediction is being computed"].join(" · ");
-  if (!decision || threshold === null) return [...list, `score ${number(found.scores[image])}`].join(" · ");
+  const meaning = inUnits(found.good, "score", found.scores[image]);
+  const score = `score ${number(found.scores[image])}${meaning && ` (${meaning})`}`;
+  if (!decision || threshold === null) return [...list, score].join(" · ");
   const kind = decision.kinds[image];
   const flagged = found.scores[image] >= threshold ? "predicted anomalous" : "predicted good";
   const wrong = { "false positive": ": a false alarm", "false negative": ": missed" };
   const remark = wrong[/** @type {keyof typeof wrong} */ (kind)] ?? "";
-  list.push(`score ${number(found.scores[image])}, ${flagged} at ${number(threshold)}${remark}`);
+  list.push(`${score}, ${flagged} at ${number(threshold)}${remark}`);
   return list.join(" · ");
 }
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from adviz.data import UNLABELLED, Category, Split
+from adviz.evaluation import Distribution, Null
 from adviz.explore.kit.error_tags import score_is_peak
 from adviz.explore.kit.evidence import cell_grid, layers_of, searched_cells, whole_images
 from adviz.explore.kit.found import root_of
@@ -19,6 +20,7 @@ from adviz.prediction import Prediction
 
 # Strides of the stages of a network, by which `Backbone` names its layers
 STAGES = {"layer1": 4, "layer2": 8, "layer3": 16, "layer4": 32}
+STEP = 1.02  # between two counts of good values that a browser knows
 
 
 def category_facts(category: Category) -> Facts:
@@ -80,6 +82,7 @@ def detector_facts(category: Category, prediction: Prediction) -> Facts:
         "layers": [],
         "root": root_of(prediction),
         "peak": False,
+        "good": None,
     }
     if neighbors is not None:
         facts["grid"] = [int(count) for count in neighbors.grid]
@@ -96,6 +99,38 @@ def detector_facts(category: Category, prediction: Prediction) -> Facts:
         facts["peak"] = score_is_peak(prediction.score, prediction.anomaly_map)
     facts["layers"] = layer_facts(layers_of(prediction), size[0])
     return facts
+
+
+def good_facts(null: Null, searched: str) -> Facts:
+    """Return ``GoodFacts`` of types.d.ts: how strange the good images are to a detector.
+
+    Parameters
+    ----------
+    searched: the name of its neighbours, whose nearest are told.
+    """
+    facts: Facts = {"images": null.n_images}
+    names = {"score": "score", "pixels": "pixels", "nearest": f"nearest {searched}"}
+    for name, of in names.items():
+        facts[name] = good_table(null.good[of]) if of in null.good else None
+    return facts
+
+
+def good_table(good: Distribution) -> Facts:
+    """Return ``GoodTable`` of types.d.ts: a distribution of which a browser needs little.
+
+    How many are as large is told exactly up to 50; else it is up to 2 % of them too many.
+    """
+    kept = [0]
+    while kept[-1] < len(good.values) - 1:
+        # The last that still has nearly as many beyond it
+        last = np.searchsorted(-good.at_least, -good.at_least[kept[-1]] / STEP, "right") - 1
+        kept.append(max(kept[-1] + 1, int(last)))
+    return {
+        "values": good.values[kept].tolist(),
+        "atLeast": good.at_least[kept].tolist(),
+        "beyond": good.n_at_least(np.nextafter(good.values[kept], np.inf)).tolist(),
+        "count": good.count,
+    }
 
 
 def layer_facts(layers: Mapping[str, np.ndarray], height: int) -> list[Facts]:

@@ -14,11 +14,12 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from adviz.data import ANOMALOUS, Category, Sample, Split
+from adviz.evaluation import Null
 from adviz.explore.kit import measures, pictures
 from adviz.explore.kit.checked import Found, by_name, check, check_prediction
 from adviz.explore.kit.disagreement import compared
 from adviz.explore.kit.evidence import searched_cells, whole_images
-from adviz.explore.kit.facts import category_facts, detector_facts, number_or_none
+from adviz.explore.kit.facts import category_facts, detector_facts, good_facts, number_or_none
 from adviz.explore.kit.found import SIGMA, found_part
 from adviz.explore.kit.packing import Part, jpeg, names_of, part_key
 from adviz.explore.kit.parts import Facts, Images, Parts, wanted
@@ -44,6 +45,7 @@ KINDS = {
     "guess": "category/detector/image",
 }
 CONNECTIVITIES = (8, 4)
+RARE = 1e-3  # of the good pixels are above the middle of the colours
 FEW = 3  # categories that a title names
 # Made at once; all others may take longer than a person notices
 QUICK = {"test", "train", "found"}
@@ -74,6 +76,7 @@ class Source(Parts):
         self._given = {name: dict(predictions[name]) for name in categories}
         self._category_facts: dict[str, Facts] = {}
         self._detector_facts: dict[tuple[str, str], Facts] = {}
+        self._nulls: dict[tuple[str, str], Null] = {}
         self._means: dict[str, np.ndarray] = {}
         self._averaging = threading.Lock()
         self._truth: tuple[str, Truth] | None = None
@@ -157,8 +160,47 @@ class Source(Parts):
         with self._lock:
             if key not in self._detector_facts:
                 facts = detector_facts(self.categories[category], prediction)
-                self._detector_facts[key] = facts
+                self._detector_facts[key] = facts | self._in_units(key, prediction, facts)
             return self._detector_facts[key]
+
+    def set_null(self, detector: str, null: Null) -> None:
+        """Say beside a detector's numbers what they mean: how strange good images are to it.
+
+        The colours of its maps have their middle where one good pixel of a thousand is higher.
+
+        Raises
+        ------
+        ValueError: no such detector, or a null of another one.
+        """
+        named = [name for name, detectors in self._predictions.items() if detector in detectors]
+        if not named:
+            known = dict.fromkeys(one for each in self._predictions.values() for one in each)
+            raise ValueError(f"expected nulls of {', '.join(known)}, got one of {detector!r}")
+        for category in named:
+            found = self._predictions[category][detector]
+            if isinstance(found, Prediction):
+                null.check(found)
+            with self._lock:
+                self._nulls[category, detector] = null
+                self._detector_facts.pop((category, detector), None)
+
+    def _in_units(self, key: tuple[str, str], prediction: Prediction, facts: Facts) -> Facts:
+        """Return what a null adds to the facts of a detector."""
+        null = self._nulls.get(key)
+        if null is None:
+            return {}
+        null.check(prediction)
+        units = {"good": good_facts(null, facts["searched"])}
+        pixels = null.good.get("pixels")
+        if pixels is None or facts["ends"] is None:
+            return units
+        middle = pixels.quantile(1 - RARE)
+        low, high = facts["ends"]
+        low = min(low, middle)
+        return units | {
+            "limits": [low, 2 * middle - low],
+            "ends": [low, max(high, 2 * middle - low)],
+        }
 
     def set_scale(self, category: str, detector: str, limits: Sequence[float]) -> None:
         """Let the colours of a detector's maps end at `limits`, (low, high), unless told otherwise.

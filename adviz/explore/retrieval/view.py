@@ -11,6 +11,7 @@ from traitlets import Bool, Int
 
 from adviz import plots
 from adviz.data import Category
+from adviz.evaluation import Null
 from adviz.explore.kit.evidence import Evidence, count_of, evidence, map_with
 from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.explore.kit.packing import names_of, part_key
@@ -28,6 +29,7 @@ def retrieval(
     *,
     channels: Mapping[str, Channels] | None = None,
     units: Mapping[str, str] | None = None,
+    nulls: Null | Mapping[str, Null] | None = None,
 ) -> RetrievalView:
     """Show what a test image, and any pixel of it, was compared with.
 
@@ -39,6 +41,7 @@ def retrieval(
         padim.contributions(features, *location)``.
     units: detector's name -> what its layers' maps hold, such as "1 - cosine" of reverse
         distillation; of "1 - x", x is printed too.
+    nulls: as for `explore.results`.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def retrieval(
     >>> view.static()
     <StaticFigure size ...>
     """
-    return RetrievalView(categories, predictions, channels=channels, units=units)
+    return RetrievalView(categories, predictions, channels=channels, units=units, nulls=nulls)
 
 
 class RetrievalView(ImageExplorer):
@@ -88,10 +91,11 @@ class RetrievalView(ImageExplorer):
         *,
         channels: Mapping[str, Channels] | None = None,
         units: Mapping[str, str] | None = None,
+        nulls: Null | Mapping[str, Null] | None = None,
     ) -> None:
         self._channels = dict(channels or {})
         options = {"channels": list(self._channels), "units": dict(units or {})}
-        super().__init__(categories, predictions, options=options)
+        super().__init__(categories, predictions, nulls=nulls, options=options)
 
     @traitlets.default("k")
     def _all_neighbors(self) -> int:

@@ -13,6 +13,7 @@ from traitlets import Bool, Dict, TraitError, Unicode
 
 from adviz import plots
 from adviz.data import Category
+from adviz.evaluation import Null
 from adviz.explore.kit import outcomes
 from adviz.explore.kit.image_explorer import ImageExplorer
 from adviz.explore.kit.packing import part_key
@@ -47,6 +48,7 @@ def thresholds(
     predictions: Prediction | Mapping[str, Any],
     *,
     gate: Mapping[str, float] | None = None,
+    nulls: Null | Mapping[str, Null] | None = None,
 ) -> ThresholdsView:
     """Move the threshold of the image score, look at the errors that it makes, and tag them.
 
@@ -56,6 +58,7 @@ def thresholds(
     gate: detector's name -> seconds that its second stage takes for one image, for detectors whose
         image score decides which images are segmented (SPADE); a chart of what each value of that
         decision saves and loses is shown for them.
+    nulls: as for `explore.results`.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def thresholds(
     >>> view.outcome.threshold
     25.0
     """
-    return ThresholdsView(categories, predictions, gate=gate)
+    return ThresholdsView(categories, predictions, gate=gate, nulls=nulls)
 
 
 class ThresholdsView(ImageExplorer):
@@ -111,11 +114,12 @@ class ThresholdsView(ImageExplorer):
         predictions: Prediction | Mapping[str, Any],
         *,
         gate: Mapping[str, float] | None = None,
+        nulls: Null | Mapping[str, Null] | None = None,
     ) -> None:
         # Places of the marks that were ever here: a file that holds more is not overwritten
         self._seen: set[Place] = set()
         self._seconds = dict(gate or {})
-        super().__init__(categories, predictions, options={"gate": self._seconds})
+        super().__init__(categories, predictions, nulls=nulls, options={"gate": self._seconds})
         self._check_seconds()
         self._count_skipped()
 

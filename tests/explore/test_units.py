@@ -1,0 +1,96 @@
+"""Explorers that know how strange good images are: numbers in units of good, anchored colours."""
+
+import numpy as np
+import pytest
+
+from adviz import Features, Null, PaDiM, PatchCore, Prediction, explore
+from adviz.evaluation import Distribution
+from adviz.explore.kit.facts import good_table
+
+
+@pytest.fixture(scope="module")
+def found(category):
+    """Predictions and nulls of two detectors."""
+    rng = np.random.default_rng(1)
+    train, test = (
+        Features({"layer": rng.random((count, 4, 8, 8), np.float32)}, image_size=(32, 32))
+        for count in (len(category.train), len(category.test))
+    )
+    detectors = {
+        "PatchCore": PatchCore(layers=("layer",), coreset=0.5, neighbors=3),
+        "PaDiM": PaDiM(layers=("layer",)),
+    }
+    predictions = {name: one.fit(train).predict(test) for name, one in detectors.items()}
+    nulls = {name: Null.of(one.predict_left_out(train)) for name, one in detectors.items()}
+    return predictions, nulls
+
+
+def facts_of(view, detector):
+    return view.facts["categories"][view.category]["detectors"][detector]
+
+
+def test_the_middle_of_the_colours_is_where_one_good_pixel_of_a_thousand_is_higher(category, found):
+    predictions, nulls = found
+    view = explore.results(category, predictions, nulls=nulls)
+    for name, null in nulls.items():
+        facts = facts_of(view, name)
+        low, high = facts["limits"]
+        pixels = null.good["pixels"]
+        higher = pixels.n_at_least((low + high) / 2 * (1 + 1e-9))
+        assert 0.5e-3 * pixels.count < higher <= 1e-3 * pixels.count
+        assert facts["ends"][0] == low
+        assert facts["ends"][1] >= max(high, predictions[name].anomaly_map.max())
+        assert facts["good"]["images"] == null.n_images
+        assert facts["good"]["pixels"]["count"] == null.good["pixels"].count
+    assert facts_of(view, "PatchCore")["good"]["nearest"]["count"] > 0
+    assert facts_of(view, "PaDiM")["good"]["nearest"] is None  # it has no neighbours
+
+
+def test_without_nulls_nothing_is_said_and_with_them_also_later(category, found):
+    predictions, nulls = found
+    fresh = {name: explore_copy(one) for name, one in predictions.items()}
+    before = facts_of(explore.retrieval(category, fresh), "PaDiM")
+    assert before["good"] is None
+    after = facts_of(explore.retrieval(category, fresh, nulls={"PaDiM": nulls["PaDiM"]}), "PaDiM")
+    assert after["good"]["score"]["count"] == nulls["PaDiM"].n_images
+    assert after["limits"] != before["limits"]
+
+
+def explore_copy(prediction):
+    """Return an equal prediction that no explorer knows."""
+    return Prediction(**{name: getattr(prediction, name) for name in vars(prediction)})
+
+
+def test_a_null_alone_is_that_of_the_only_detector(category, found):
+    predictions, nulls = found
+    only = {"PaDiM": predictions["PaDiM"]}
+    view = explore.thresholds(category, only, nulls=nulls["PaDiM"])
+    assert facts_of(view, "PaDiM")["good"]
+    with pytest.raises(ValueError, match="expected nulls by detector, of PaDiM, PatchCore"):
+        explore.retrieval(category, predictions, nulls=nulls["PaDiM"])
+
+
+def test_other_nulls_are_refused(category, found):
+    predictions, nulls = found
+    with pytest.raises(ValueError, match="expected nulls of PatchCore, PaDiM, got one of 'SPADE'"):
+        explore.results(category, predictions, nulls={"SPADE": nulls["PaDiM"]})
+    with pytest.raises(ValueError, match="make another one: Null.of"):
+        explore.desk(category, predictions, nulls={"PaDiM": nulls["PatchCore"]})
+    with pytest.raises(TypeError, match=r"expected a Null of PaDiM.* got a Prediction"):
+        explore.results(category, predictions, nulls={"PaDiM": predictions["PaDiM"]})
+
+
+def test_of_a_prediction_that_comes_later_the_null_is_used_then(category, found):
+    predictions, nulls = found
+    later = {"PaDiM": lambda: predictions["PaDiM"], "PatchCore": predictions["PatchCore"]}
+    view = explore.results(category, later, nulls=nulls)
+    view.source.compute_all()
+    assert view.source.facts["categories"][category.name]["detectors"]["PaDiM"]["good"]
+
+
+def test_a_browser_gets_little_of_millions():
+    values = np.random.default_rng(0).gamma(2, 3, 2_000_000)
+    table = good_table(Distribution.of(values))
+    assert len(table["values"]) < 1000
+    assert table["atLeast"][0] == table["count"] == 2_000_000
+    assert table["beyond"][-1] == 0
