@@ -1,17 +1,15 @@
 """Extraction by the workers of a Dask cluster, into one array per layer that all of them write.
 
-The arrays lie in a hidden folder beside `out` until every shard is written; next to them lie the
-network and a file for each finished shard, which names what its images were. So a later call goes
-on where a stopped one was, and nothing that is incomplete ever has the name `out`.
+The arrays lie in a hidden folder beside `out` until every shard is written; next to them lies a
+file for each finished shard, which names what its images were. So a later call goes on where a
+stopped one was, and nothing that is incomplete ever has the name `out`.
 """
 
 from __future__ import annotations
 
-import functools
 import glob
 import hashlib
 import os
-import pickle
 import threading
 import zlib
 from collections.abc import Mapping, Sequence
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 
 SHARD = 256  # images, rounded up to full batches
 RETRIES = 2  # of a shard that fails; Dask itself gives those of dead workers to others
-NETWORK = "network.pickle"
 ARRAYS = "features"
 ADVICE = "free some space and call again, which goes on from the shards that are complete"
 _turn = threading.Lock()  # a shard uses all threads of its process
@@ -66,8 +63,9 @@ def extract_sharded(
     TypeError: a backbone that cannot be sent to other processes.
     OSError: no room for the features. What is complete is used by the next call.
     """
+    from adviz.features.network_plugin import on_workers  # loads Dask
+
     check_new_folder(out)
-    network = _pickled(backbone)
     first = backbone.extract(split[:1], batch_size=1, cache=False)
     shapes = {layer: (len(split), *array.shape[1:]) for layer, array in first.items()}
     key = fingerprint(
@@ -76,24 +74,14 @@ def extract_sharded(
     # The checksum tells long names apart
     name = f".{out.name[:40]}-{zlib.crc32(os.fsencode(out.name)):08x}"
     folder = out.absolute().with_name(f"{name}-{key[:16]}.shards")
-    _allocate(folder, shapes, backbone.dtype)
-    write_atomically(folder / NETWORK, network)
-    _extract_all(client, split, folder, batch_size)
+    with on_workers(client, backbone) as network:
+        _allocate(folder, shapes, backbone.dtype)
+        _extract_all(client, network, split, folder, batch_size)
     (folder / ARRAYS).rename(out)
     # Also those of calls with other options
     for unfinished in folder.parent.glob(f"{glob.escape(name)}-*.shards"):
         remove(unfinished)
     return {layer: np.lib.format.open_memmap(out / f"{layer}.npy", "c") for layer in shapes}
-
-
-def _pickled(backbone: Backbone) -> bytes:
-    try:
-        return pickle.dumps(backbone)
-    except (TypeError, AttributeError, pickle.PicklingError) as error:
-        raise TypeError(
-            "expected a backbone that can be sent to the workers (a named network, or a module "
-            f'whose class they can import, with runtime="torch"), got {backbone!r} ({error})'
-        ) from error
 
 
 def _allocate(folder: Path, shapes: Shapes, dtype: np.dtype[Any]) -> None:
@@ -116,14 +104,15 @@ def _allocate(folder: Path, shapes: Shapes, dtype: np.dtype[Any]) -> None:
         raise
 
 
-def _extract_all(client: Any, split: Split, folder: Path, batch_size: int) -> None:
+def _extract_all(client: Any, network: Any, split: Split, folder: Path, batch_size: int) -> None:
     """Extract the shards on the workers; one that fails three times ends the extraction."""
     from distributed import as_completed
 
     size = -(-SHARD // batch_size) * batch_size
     tasks = [
         client.submit(
-            _extract_shard,
+            _extract_on_worker,
+            network,
             str(folder),
             start,
             split[start : start + size],
@@ -141,14 +130,24 @@ def _extract_all(client: Any, split: Split, folder: Path, batch_size: int) -> No
         client.cancel(tasks)
 
 
-def _extract_shard(folder: str, start: int, images: Split, batch_size: int) -> None:
-    """Write the features of images `start`, `start` + 1, ... unless they are; a Dask task."""
+def _extract_on_worker(
+    network: str, folder: str, start: int, images: Split, batch_size: int
+) -> None:
+    """Write a shard with the network that this worker has; a Dask task."""
+    from adviz.features.network_plugin import network_here
+
+    _extract_shard(network_here(network), folder, start, images, batch_size)
+
+
+def _extract_shard(
+    backbone: Backbone, folder: str, start: int, images: Split, batch_size: int
+) -> None:
+    """Write the features of images `start`, `start` + 1, ... unless they are."""
     done = Path(folder) / f"{start}.done"
     contents = _contents(images)
     if done.exists() and done.read_bytes() == contents:
         return
     with _turn:
-        backbone = _backbone(Path(folder) / NETWORK)
         features = backbone.extract(images, batch_size=batch_size, cache=False)
     # Also of a task that was cancelled but runs on: a later call's rows stay
     if _contents(images) != contents:
@@ -162,19 +161,13 @@ def _extract_shard(folder: str, start: int, images: Split, batch_size: int) -> N
     write_atomically(done, contents)
 
 
-@functools.lru_cache(maxsize=1)
-def _backbone(path: Path) -> Backbone:
-    backbone: Backbone = pickle.loads(path.read_bytes())  # noqa: S301
-    return backbone
-
-
 def _write_rows(path: Path, start: int, values: np.ndarray) -> None:
     """Write rows into a file of numpy's format.
 
     Not through a memory map, which writes whole pages: those at a border hold a neighbour's rows,
     and on a network disk two machines would overwrite each other's. A full disk is an error here.
     """
-    array = np.load(path, mmap_mode="r")
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
     row_bytes = values[0].nbytes
     with path.open("r+b", buffering=0) as file:
         file.seek(array.offset + start * row_bytes)

@@ -210,14 +210,12 @@ def shard(backbone, tmp_path):
     folder = tmp_path / "shards"
     shapes = {layer: values.shape for layer, values in backbone.extract(images).items()}
     sharding._allocate(folder, shapes, backbone.dtype)
-    (folder / sharding.NETWORK).write_bytes(sharding._pickled(backbone))
-    sharding._backbone.cache_clear()
     return folder, images
 
 
-def test_a_shard_that_is_made_again_is_not_complete_until_then(shard, monkeypatch):
+def test_a_shard_that_is_made_again_is_not_complete_until_then(backbone, shard, monkeypatch):
     folder, images = shard
-    sharding._extract_shard(str(folder), 0, images, BATCH)
+    sharding._extract_shard(backbone, str(folder), 0, images, BATCH)
     os.utime(images.paths[0], (0, 0))  # as after it was replaced
 
     def broken(*_):
@@ -225,11 +223,11 @@ def test_a_shard_that_is_made_again_is_not_complete_until_then(shard, monkeypatc
 
     monkeypatch.setattr(sharding, "_write_rows", broken)
     with pytest.raises(OSError, match=r"expected to write .* GB of features in .*Input/output"):
-        sharding._extract_shard(str(folder), 0, images, BATCH)
+        sharding._extract_shard(backbone, str(folder), 0, images, BATCH)
     assert not list(folder.glob("*.done"))
 
 
-def test_a_task_whose_images_changed_meanwhile_writes_nothing(shard, monkeypatch):
+def test_a_task_whose_images_changed_meanwhile_writes_nothing(backbone, shard, monkeypatch):
     """As one that was cancelled, but runs on beside a later call for the new images."""
     folder, images = shard
     array_file = next((folder / sharding.ARRAYS).glob("*.npy"))
@@ -244,9 +242,18 @@ def test_a_task_whose_images_changed_meanwhile_writes_nothing(shard, monkeypatch
 
     monkeypatch.setattr(Backbone, "extract", slow)
     with pytest.raises(OSError, match="expected images that stay as they are"):
-        sharding._extract_shard(str(folder), 0, images, BATCH)
+        sharding._extract_shard(backbone, str(folder), 0, images, BATCH)
     assert (np.load(array_file) == 7).all()
     assert not list(folder.glob("*.done"))
+
+
+def test_a_module_of_ones_own_is_sent_too(split, client, tmp_path):
+    class Local(torch.nn.Sequential):
+        """A class that no other process can import."""
+
+    own = Backbone(Local(torch.nn.Conv2d(3, 4, 3)), layers=["0"])
+    features = own.extract(split, batch_size=BATCH, client=client, out=tmp_path / "out")
+    assert_same(features, own.extract(split, batch_size=BATCH, cache=False))
 
 
 def test_what_cannot_be_shared_is_refused(backbone, split, client, tmp_path):
@@ -264,10 +271,14 @@ def test_what_cannot_be_shared_is_refused(backbone, split, client, tmp_path):
     with pytest.raises(TypeError, match="expected a Split with client=, got a Own"):
         backbone.extract(own_split, client=client, out=out)
 
-    class Local(torch.nn.Sequential):
-        """A class that no other process can import."""
+    class Locked(torch.nn.Sequential):
+        """What no other process can have."""
 
-    own = Backbone(Local(torch.nn.Conv2d(3, 4, 3)), layers=["0"])
+        def __init__(self, *layers):
+            super().__init__(*layers)
+            self.lock = threading.Lock()
+
+    own = Backbone(Locked(torch.nn.Conv2d(3, 4, 3)), layers=["0"])
     with pytest.raises(TypeError, match="expected a backbone that can be sent to the workers"):
         own.extract(split, client=client, out=out)
     assert names_in(tmp_path) == []

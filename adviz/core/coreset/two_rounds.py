@@ -28,7 +28,7 @@ class TwoRounds(NamedTuple):
     --------
     >>> from adviz import coreset
     >>> coreset.k_center_two_rounds(np.array([[0.0], [1], [3], [4]]), 2, shards=2)
-    TwoRounds(order=array([0, 3]), radius=1.0, bound=1.0000002384185...)
+    TwoRounds(order=array([0, 3]), radius=1.0, bound=1.0000002...)
     """
 
     order: np.ndarray

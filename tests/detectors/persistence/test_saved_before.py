@@ -29,6 +29,8 @@ def close(got, expected, digits):
             np.testing.assert_allclose(flat[name], value, rtol=digits, atol=digits, err_msg=name)
         elif isinstance(value, np.ndarray):
             np.testing.assert_array_equal(flat[name], value, err_msg=name)
+        elif isinstance(value, float):  # a metric of such arrays
+            assert flat[name] == pytest.approx(value, rel=digits, nan_ok=True), name
         else:
             assert flat[name] == value, name
 
