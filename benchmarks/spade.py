@@ -112,6 +112,7 @@ def _section(
     )
     if bound:
         section.expect("SPADE stage 2", "concatenated GEMM", 4)
+        section.expect("SPADE stage 2, bounds", "adviz without bounds", 3)
         section.within("SPADE stage 2, gallery", own, 300, " MiB")
         section.within("SPADE stage 2, seconds (for orientation)", section.seconds("adviz"), 1.3)
     return section
