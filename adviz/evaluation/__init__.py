@@ -1,5 +1,6 @@
 """Predictions and labels in, metrics and thresholds out: `evaluate` and `calibrate`."""
 
+from adviz.evaluation.error_rates import ErrorRate, ErrorRates
 from adviz.evaluation.evaluator import counted_pixels, evaluate
 from adviz.evaluation.null import Distribution, Null
 from adviz.evaluation.result import Result, Shown
@@ -7,6 +8,8 @@ from adviz.evaluation.threshold import Threshold, calibrate
 
 __all__ = [
     "Distribution",
+    "ErrorRate",
+    "ErrorRates",
     "Null",
     "Result",
     "Shown",

@@ -13,6 +13,7 @@ import numpy as np
 
 from adviz import metrics
 from adviz._support import archive, got
+from adviz.evaluation.error_rates import ErrorRates, error_rates
 from adviz.evaluation.inputs import LabelledImages, check_detector, check_inputs
 
 if TYPE_CHECKING:
@@ -109,6 +110,31 @@ class Threshold:
             self, prediction, "this threshold was set", "calibrate another threshold for it"
         )
         return np.asarray(np.asarray(prediction.score, np.float64) >= self.value)
+
+    def error_rates(
+        self, prediction: Prediction, split: NamedSplit, *, confidence: float = 0.95
+    ) -> ErrorRates:
+        """Count false alarms and misses, with what they say of the rates on further images.
+
+        Parameters
+        ----------
+        prediction: of the images of `split`, in its order; not those that the threshold was set on.
+        split: the images, with labels; unlabelled ones are left out.
+        confidence: of the intervals (Clopper and Pearson), above 0 and below 1.
+
+        Raises
+        ------
+        ValueError: another number of images than the split's, a prediction of another detector, or
+            a confidence that is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from adviz import calibrate
+        >>> threshold = calibrate(prediction, category.test, rule="full_recall")
+        >>> threshold.error_rates(prediction, category.test).misses.promise < 0.11
+        True
+        """
+        return error_rates(self, prediction, split, confidence)
 
     def is_set_on(self, split: NamedSplit) -> bool:
         """Return whether all or the good ones of these images are those that it was set on.

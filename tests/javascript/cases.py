@@ -16,7 +16,7 @@ import numpy as np
 
 from adviz import DN2, SPADE, Features, Neighbors, PaDiM, PatchCore, Prediction, data, metrics
 from adviz.core import maps
-from adviz.evaluation import Distribution, Null
+from adviz.evaluation import Distribution, ErrorRate, Null
 from adviz.explore.coreset.bank import Bank
 from adviz.explore.coreset.figure import COLOURS, point_values
 from adviz.explore.deviations import flips as flips_module
@@ -56,8 +56,15 @@ def write(path):
         "cells": cell_cases(),
         "ways": way_cases(),
         "good": good_cases(),
+        "intervals": interval_cases(),
     }
     Path(path).write_text(json.dumps(cases, default=packed, allow_nan=False))
+
+
+def interval_cases():
+    """Return counts and their intervals."""
+    counts = [(0, 1), (1, 1), (0, 20), (3, 20), (20, 20), (7, 83), (1, 2000), (1999, 2000)]
+    return [[count, of, ErrorRate(count, of).interval] for count, of in counts]
 
 
 def good_cases():

@@ -1,9 +1,10 @@
-// What a threshold does: counts of right and wrong decisions, the rates that follow from them, and
+// What a threshold does: counts of right and wrong decisions, what these say of further images, and
 // what other thresholds would cost. A click on the errors of one kind keeps only these; a click on
 // another threshold sets it.
 
 import { h, own } from "./dom.js";
-import { metric, number } from "./format.js";
+import { metric, number, percent } from "./format.js";
+import { CONFIDENCE, clopperPearson } from "./interval.js";
 import { lazily } from "./memo.js";
 
 /**
@@ -16,14 +17,9 @@ import { lazily } from "./memo.js";
  *   rows of the table below
  */
 
-/** @type {[keyof import("./types").Decision, string, string][]} */
-const RATES = [
-  ["precision", "precision", "of the images predicted anomalous, the fraction that is"],
-  ["recall", "recall", "of the anomalous images, the fraction that is found"],
-  ["f1", "F1", "harmonic mean of precision and recall"],
-  ["falsePositiveRate", "false positive rate", "of the good images, the fraction predicted anomalous"],
-  ["accuracy", "accuracy", "fraction of right decisions"],
-];
+const INTERVAL = `(${percent(CONFIDENCE)} intervals, for further images)`;
+const INTERVAL_IN_FULL = "Clopper and Pearson's interval. It holds for images that the threshold was not chosen on: "
+  + "on these, it is optimistic.";
 const HEAD = ["", "threshold", "FP", "FN", "precision", "recall", "F1"];
 
 /**
@@ -41,12 +37,11 @@ export function matrix(change) {
   const unlabelled = line("unlabelled", unknownBad.node, unknownGood.node);
   const labelled = [line("anomalous", found.node, missed.node), line("good", alarms.node, passed.node)];
   const counts = table("matrix", title, ["", "predicted anomalous", "predicted good"], [...labelled, unlabelled]);
-  const rates = RATES.map(([key, name, meaning]) => rate(key, name, meaning));
-  const rateTable = table("rates", h("caption", {}, "rates"), [], rates.map((one) => one.node));
+  const words = h("p.av-promised");
   const costTable = table("costs", h("caption", {}, "what other thresholds cost"), HEAD, []);
   const body = costTable.tBodies[0];
   const costBox = h("div.av-costs-box", {}, costTable);
-  const node = h("div.av-matrix-box", {}, counts, rateTable, costBox);
+  const node = h("div.av-matrix-box", {}, h("div.av-counted", {}, counts, words), costBox);
   /** @type {Map<string, ReturnType<typeof costRow>>} */
   const rows = new Map();
   let only = "all";
@@ -65,7 +60,13 @@ export function matrix(change) {
     unknownBad.show(decision.unlabelledPositives);
     unknownGood.show(decision.unlabelledNegatives);
     unlabelled.hidden = decision.unlabelledPositives + decision.unlabelledNegatives === 0;
-    for (const one of rates) one.show(decision);
+    const { falsePositives, trueNegatives, falseNegatives, truePositives } = decision;
+    const rates = [
+      promised("false alarms", falsePositives, falsePositives + trueNegatives),
+      promised("missed", falseNegatives, falseNegatives + truePositives),
+    ].filter(Boolean);
+    words.textContent = rates.length ? [...rates, INTERVAL].join("\n") : "";
+    words.title = INTERVAL_IN_FULL;
     costBox.hidden = costs.length === 0;
     thresholds = Object.fromEntries(costs.map(({ name, threshold }) => [name, threshold]));
     for (const [name, row] of rows) {
@@ -132,20 +133,16 @@ function count(kind, name) {
   };
 }
 
-/** @param {keyof import("./types").Decision} key @param {string} name @param {string} meaning */
-function rate(key, name, meaning) {
-  const value = h("td");
-  const bar = h("i");
-  return {
-    node: h("tr", { title: meaning }, h("th", { scope: "row" }, name), value, h("td.av-rate-bar", {}, bar)),
-    /** @param {import("./types").Decision} decision */
-    show(decision) {
-      const fraction = Number(decision[key]);
-      value.textContent = metric(fraction);
-      bar.style.width = `${100 * (Number.isNaN(fraction) ? 0 : fraction)}%`;
-      bar.hidden = Number.isNaN(fraction);
-    },
-  };
+/**
+ * Says what a count of errors tells of further images.
+ * @param {string} name
+ * @param {number} errors
+ * @param {number} of
+ */
+function promised(name, errors, of) {
+  if (!of) return "";
+  const [low, high] = clopperPearson(errors, of).map((end) => percent(end, 1));
+  return `${name} ${errors} of ${of}: ${low} to ${high}`;
 }
 
 /** @param {string} name */
