@@ -30,7 +30,8 @@ POSITIONS = 98  # positions at once, on all threads together; bounds the tempora
 TOGETHER = 16  # positions whose coarse layers are multiplied once
 IN_CACHE = 4  # positions whose float64 matrices stay in a core's cache
 WIDTH = 56  # columns of a matrix that are factorised at once
-# Bytes of training vectors in memory at once; above, positions are read in several rounds
+# Bytes of training vectors in memory at once; above, positions are read in several rounds, and
+# where the images are too many for that, some images at a time
 VECTORS = 2 * 2**30
 # All channels of the three layers of WideResNet50 and ResNet18 -> how many of them the paper keeps
 PAPER_DIMENSIONS = {1792: 550, 448: 100}
@@ -132,16 +133,48 @@ class PaDiM(Detector):
         # Eq. 1, block by block of positions
         means = []
         covariances = []
+        streams = _streams(features.n_images, self.dimension_)
+        estimate = self._streamed_gaussians if streams else self._gaussians
         for positions in self._blocks(features.n_images):
-            vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
-            mean = vectors.mean(1, keepdim=True)
+            mean, covariance = estimate(chosen, positions)
             means.append(mean)
-            repeats = self._repeats(chosen, positions)
-            covariances.append(Covariance(vectors.sub_(mean), self.epsilon, repeats))
-            del vectors  # before the next ones are made
+            covariances.append(covariance)
         self.mean_ = torch.cat(means)  # (P, 1, d)
         self.factor_ = Covariance.joined(covariances)
         return self
+
+    def _gaussians(self, features: Features, positions: slice) -> tuple[Tensor, Covariance]:
+        """Return means (p, 1, d) and covariances, from the vectors of all images together."""
+        vectors = self._vectors(features, slice(None), positions)  # (p, N, d)
+        mean = vectors.mean(1, keepdim=True)
+        repeats = self._repeats(features, positions)
+        return mean, Covariance(vectors.sub_(mean), self.epsilon, repeats)
+
+    def _streamed_gaussians(
+        self, features: Features, positions: slice
+    ) -> tuple[Tensor, Covariance]:
+        """Return the same from a few images at a time (Chan, Golub and LeVeque 1979)."""
+        n_positions = len(range(self.grid_[0] * self.grid_[1])[positions])
+        at_once = max(1, VECTORS // (4 * self.dimension_ * n_positions))
+        mean = torch.zeros(n_positions, 1, self.dimension_, dtype=torch.float64)
+        scatter = torch.zeros(n_positions, self.dimension_, self.dimension_, dtype=torch.float64)
+        starts = range(0, features.n_images, at_once)
+        for before in progress_bar(starts, label="PaDiM"):
+            vectors = self._vectors(features, slice(before, before + at_once), positions)
+            count = vectors.shape[1]
+            near = vectors.mean(1, keepdim=True)  # their mean, rounded
+            vectors.sub_(near)
+            rest = vectors.mean(1, keepdim=True, dtype=torch.float64)
+            with full_float32():
+                scatter += vectors.mT @ vectors
+            scatter -= count * (rest.mT @ rest)
+            difference = near + rest - mean
+            share = count / (before + count)
+            scatter += before * share * (difference.mT @ difference)
+            mean += share * difference
+            del vectors  # before the next ones are made
+        covariance = Covariance.of_scatter(scatter, self.epsilon, features.n_images)
+        return mean.float(), covariance
 
     def _dimension_of(self, total: int) -> int:
         """Return how many of all channels to keep: as the option says, else as the paper does."""
@@ -158,6 +191,8 @@ class PaDiM(Detector):
         if _low_rank(n_images, self.dimension_):
             return [slice(0, positions)]
         bytes_of_position = 4 * n_images * self.dimension_
+        if _streams(n_images, self.dimension_):
+            bytes_of_position = 8 * self.dimension_**2  # of its covariance
         step = max(POSITIONS, VECTORS // bytes_of_position // POSITIONS * POSITIONS)
         return [slice(start, start + step) for start in range(0, positions, step)]
 
@@ -189,8 +224,10 @@ class PaDiM(Detector):
     def _left_out(self, features: Features) -> Prediction:
         chosen = features.select(self.layers_)
         squares = []
-        for positions in self._blocks(features.n_images):
-            vectors = self._vectors(chosen, slice(None), positions)  # (p, N, d)
+        n_positions = self.grid_[0] * self.grid_[1]
+        step = max(1, VECTORS // (4 * features.n_images * self.dimension_))
+        for start in range(0, n_positions, step):
+            vectors = self._vectors(chosen, slice(None), slice(start, start + step))  # (p, N, d)
             for some in progress_bar(torch.split(vectors, POSITIONS), label="PaDiM"):
                 summands = _left_out_squares(some.double(), self.epsilon)
                 squares.append(self._by_layer(summands).float())
@@ -458,6 +495,22 @@ class Covariance:
         return covariance
 
     @classmethod
+    def of_scatter(cls, scatter: Tensor, epsilon: float, n_images: int) -> Covariance:
+        """Return the covariances of Z'Z, (P, d, d) float64, which is overwritten."""
+        covariance = cls.of_factor(
+            torch.empty(scatter.shape), epsilon, max(n_images - 1, 1), low_rank=False
+        )
+
+        def invert(block: slice) -> None:
+            one = scatter[block].div_(covariance.count)
+            one.diagonal(dim1=1, dim2=2).add_(epsilon)
+            covariance.factor[block] = _inverse_factor(one).float()
+
+        with workers("cpu") as pool:
+            list(pool.map(invert, _position_blocks(len(scatter))))
+        return covariance
+
+    @classmethod
     def joined(cls, blocks: Sequence[Covariance]) -> Covariance:
         """Return the covariances of all positions from those of consecutive blocks of them."""
         covariance = copy.copy(blocks[0])
@@ -532,6 +585,11 @@ class Covariance:
 
 def _low_rank(count: int, dimension: int) -> bool:
     return count < 0.75 * dimension
+
+
+def _streams(count: int, dimension: int) -> bool:
+    """Return whether the images are too many for the vectors of even a few positions."""
+    return not _low_rank(count, dimension) and 4 * count * dimension * POSITIONS > VECTORS
 
 
 def _position_blocks(positions: int) -> list[slice]:

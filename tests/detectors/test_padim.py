@@ -46,6 +46,37 @@ def test_many_images_are_read_some_positions_at_a_time(train, monkeypatch):
     assert [part.shape for part in seen] == [(98, 12, 5), (98, 12, 5), (60, 12, 5)]
 
 
+def test_so_many_images_that_few_positions_are_too_much_are_streamed(train, test, monkeypatch):
+    whole = PaDiM(dimension=5).fit(train)
+    seen = []
+    vectors = PaDiM._vectors
+    monkeypatch.setattr(PaDiM, "_vectors", lambda *given: seen.append(vectors(*given)) or seen[-1])
+    monkeypatch.setattr(padim, "VECTORS", 4 * 98 * 5 * 5)  # of five images
+    streamed = PaDiM(dimension=5).fit(train)
+    assert [part.shape for part in seen[:4]] == [(98, 5, 5), (98, 5, 5), (98, 2, 5), (98, 5, 5)]
+    known = stacked(train, streamed)[:, :, 3, 7].astype(np.float64)
+    mean, covariance = streamed.gaussian(3, 7)
+    np.testing.assert_allclose(mean, known.mean(0), rtol=1e-6, atol=1e-6)
+    expected = np.cov(known, rowvar=False) + 0.01 * np.eye(5)
+    np.testing.assert_allclose(covariance, expected, atol=1e-4)
+    ours, theirs = streamed.predict(test), whole.predict(test)
+    np.testing.assert_allclose(ours.anomaly_map, theirs.anomaly_map, rtol=1e-4)
+
+
+def test_a_streamed_gaussian_survives_a_mean_far_from_zero(monkeypatch):
+    rng = np.random.default_rng(0)
+    layer = rng.normal(1000, 1, (40, 3, 2, 2)).astype(np.float32)
+    layer[20:] += 5  # the chunks' means differ
+    features = Features({"layer": layer}, image_size=(16, 16))
+    monkeypatch.setattr(padim, "VECTORS", 4 * 7 * 3 * 4)  # of seven images
+    detector = PaDiM(layers=("layer",), dimension=3).fit(features)
+    mean, covariance = detector.gaussian(1, 0)
+    known = layer[:, :, 1, 0].astype(np.float64)
+    np.testing.assert_allclose(mean, known.mean(0), rtol=1e-7)
+    expected = np.cov(known, rowvar=False) + 0.01 * np.eye(3)
+    np.testing.assert_allclose(covariance, expected, rtol=1e-3)
+
+
 def test_channel_contributions_add_up_to_the_squared_distance(train, test):
     detector = PaDiM(dimension=8, sigma=0).fit(train)
     parts = detector.contributions(test, image=2, row=4, column=9)
