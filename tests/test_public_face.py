@@ -19,7 +19,7 @@ MODULES = [adviz, *(getattr(adviz, name) for name in NAMES), adviz.tables.statis
 # underscore.
 SHOWN = {
     "Backbone": "device digest dtype extract label mean modules name std strides with_layers",
-    "Category": "name test train validation with_geometry",
+    "Category": "name test train validation with_geometry without",
     "Features": "backbone boxes digest geometry get ids image_size inside items keys n_images select strides values",
     "Geometry": "aspect bits box crop image interpolation mask mask_rule pixels resize resized scale shape size valid "
     "window",
@@ -33,7 +33,7 @@ SHOWN = {
     "Sample": "defect image label mask path",
     "Split": "boxes defects from_arrays geometry has_masks ids image image_size known_pixels labels mask masks "
     "masks_array name paths photograph pixels root subset with_geometry",
-    "Threshold": "backbone category detector digest is_anomalous is_set_on images load n_anomalous n_good "
+    "Threshold": "error_rates backbone category detector digest is_anomalous is_set_on images load n_anomalous n_good "
     "on_test on_train rate rule save to_frame value",
 }
 # of a detector, beside its options and what it finds out, which ends in an underscore
