@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from adviz.app.report import report
     from adviz.core import coreset, maps
     from adviz.detectors import *  # noqa: F403
-    from adviz.evaluation import Null, Result, Threshold, calibrate, evaluate
+    from adviz.evaluation import Null, Result, Threshold, calibrate, drift, evaluate
     from adviz.features import Backbone, Features
     from adviz.prediction import Neighbors, Prediction, ensemble
 
@@ -55,6 +55,7 @@ __all__ = [
     "calibrate",
     "coreset",
     "data",
+    "drift",
     "ensemble",
     "evaluate",
     "explore",
@@ -84,6 +85,7 @@ _HOME = {
     "archive": "_support",
     "calibrate": "evaluation",
     "coreset": "core",
+    "drift": "evaluation",
     "ensemble": "prediction",
     "evaluate": "evaluation",
     "export_model": "app.onnx_export",

@@ -5,16 +5,20 @@ from adviz.evaluation.evaluator import counted_pixels, evaluate
 from adviz.evaluation.null import Distribution, Null
 from adviz.evaluation.result import Result, Shown
 from adviz.evaluation.threshold import Threshold, calibrate
+from adviz.evaluation.two_sample import Drift, Shift, drift
 
 __all__ = [
     "Distribution",
+    "Drift",
     "ErrorRate",
     "ErrorRates",
     "Null",
     "Result",
+    "Shift",
     "Shown",
     "Threshold",
     "calibrate",
     "counted_pixels",
+    "drift",
     "evaluate",
 ]

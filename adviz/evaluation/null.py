@@ -100,7 +100,8 @@ class Null:
     good: "score" -> distribution of the images' scores; "pixels" -> that of all pixels of their
         maps, without padding, where there are maps; a layer's name -> of its map's locations;
         "nearest patch" (or "nearest image", "nearest layer2": what was searched) -> of the squared
-        distance to the nearest of the neighbours.
+        distance to the nearest of the neighbours; "mean layer2" -> of the images' means of a
+        layer's map.
     n_images: how many good images.
     detector, backbone, digest: whose numbers they are, and the digest of the backbone's weights.
 
@@ -142,6 +143,8 @@ class Null:
         if not len(prediction):
             raise ValueError("expected a prediction of at least one good image, got none")
         values = {"score": prediction.score, **prediction.layer_maps}
+        for layer, layer_map in prediction.layer_maps.items():
+            values[f"mean {layer}"] = layer_map.mean((1, 2))
         for searched, neighbors in prediction.neighbors.items():
             nearest = neighbors.distance.min(3)
             known = nearest[np.isfinite(nearest)]  # not of images that were not segmented
@@ -208,13 +211,13 @@ class Null:
         """
         good = self._of(of)
         images = f"{self.n_images:,} good images"
-        kinds = {
-            "score": images,
-            "pixels": f"{good.count:,} pixels of {images}",
-            "nearest patch": f"{good.count:,} patches of {images}",
-            "nearest image": images,
-        }
-        what = kinds.get(of, f"{good.count:,} locations of {images} in {of}")
+        kinds = {"pixels": "pixels of ", "nearest patch": "patches of "}
+        if of in ("score", "nearest image") or of.startswith("mean "):
+            what = images
+        elif of in kinds:
+            what = f"{good.count:,} {kinds[of]}{images}"
+        else:
+            what = f"{good.count:,} locations of {images} in {of}"
         n_at_least = int(good.n_at_least(np.asarray(value)))
         if n_at_least == 0:
             return f"stranger than all {what}"

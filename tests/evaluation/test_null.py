@@ -114,7 +114,7 @@ def test_a_null_of_another_detector_is_refused(good):
     with pytest.raises(ValueError, match=r"of the digest 'abc'.* make another one: Null\.of"):
         dataclasses.replace(good, digest="def").to_units(null)
     with pytest.raises(
-        ValueError, match=r"what this null has \(score, layer2, pixels\), got 'layer9'"
+        ValueError, match=r"what this null has \(score, layer2, mean layer2, pixels\), got 'layer9'"
     ):
         null.p_values(1.0, "layer9")
     with pytest.raises(ValueError, match=r"what this null has \(score\)"):
