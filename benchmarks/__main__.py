@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     if args.json:
         baseline.write(args.json, sections, options)
     if args.baseline:
-        found = list(baseline.slower(sections, before)) or ["nothing"]
+        found = list(baseline.slower(sections, before, whole=not args.names)) or ["nothing"]
         print("\n### Slower than the baseline\n", *(f"- {line}" for line in found), sep="\n")
     if args.write:
         baseline.write(BASELINE, sections, options)

@@ -56,13 +56,22 @@ def _compared(options: Options) -> dict[str, Any]:
     return {name: value for name, value in asdict(options).items() if name != "repeats"}
 
 
-def slower(sections: Sequence[Section], before: Ratios) -> Iterator[str]:
+def slower(sections: Sequence[Section], before: Ratios, *, whole: bool = False) -> Iterator[str]:
     """Yield a sentence for each comparison in which adviz became slower, and for what is compared no more.
 
     Beside another's way, adviz is slower where that takes fewer times as long as before. Rows that begin with "adviz"
     are other work of ours, which is slower where it takes more times as long.
+
+    Parameters
+    ----------
+    whole: whether all was run, so that a table that is not there is gone.
     """
-    for title, now in ratios_of(sections).items():
+    measured = ratios_of(sections)
+    if whole:
+        for title in before:
+            if title not in measured:
+                yield f"{title} is not measured any more"
+    for title, now in measured.items():
         earlier = before.get(title, {})
         for name in earlier:
             if name not in now:

@@ -14,13 +14,20 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-import faiss
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from adviz import SPADE, AnomalyDINO, Backbone, PatchCore, ReverseDistillation, data
+from adviz import (
+    SPADE,
+    AnomalyDINO,
+    Backbone,
+    ConventionalDistillation,
+    PatchCore,
+    ReverseDistillation,
+    data,
+)
 from adviz._support import devices
 from adviz.core import coreset as samplers
 from adviz.core import nearest, neighbors
@@ -40,6 +47,7 @@ BETWEEN_DEVICES = {
 # Methods of optimisers, by versions of torch
 ASK_THE_DRIVER = ("_cuda_graph_capture_health_check", "_accelerator_graph_capture_health_check")
 ROUNDING = 1e-4  # relative to the largest value
+TRAINED = 1e-2  # the same after an epoch, whose steps enlarge what rounding changed; to be learned on a real GPU
 Arrays = dict[str, np.ndarray]
 
 
@@ -70,7 +78,8 @@ def row(name: str, run: Callable[[str], Arrays]) -> str:
             assert np.array_equal(given, expected), f"{name}: other {key} on the GPU"
         else:
             away = float(np.abs(given - expected).max() / np.abs(expected).max())
-            assert away < ROUNDING, f"{name}: {key} differ by {away:.1e} of the largest"
+            limit = TRAINED if name.startswith("an epoch") else ROUNDING
+            assert away < limit, f"{name}: {key} differ by {away:.1e} of the largest"
             difference = max(difference, away)
     return f"| {name} | {cpu:.3g} | {gpu:.3g} | {cpu / gpu:.1f} | {difference:.0e} |"
 
@@ -78,7 +87,7 @@ def row(name: str, run: Callable[[str], Arrays]) -> str:
 def paths(*, small: bool) -> Iterator[tuple[str, Callable[[str], Arrays]]]:
     """Yield name -> a function of the device for everything that computes on one."""
     category = data.demo("hex_nut", n_train=6 if small else 64)
-    network = Backbone("efficientnet_lite0", layers=(8, 16, 32), device="cpu")
+    network = Backbone("efficientnet_lite0", layers=("image", 8, 16, 32), device="cpu")
     images = category.test.subset(range(3 if small else 46))
     train, test = network.extract(category.train), network.extract(images)
     rng = np.random.default_rng(0)
@@ -87,9 +96,13 @@ def paths(*, small: bool) -> Iterator[tuple[str, Callable[[str], Arrays]]]:
     )
     grid = samplers.to_grid(bank)
 
+    networks = {
+        device: Backbone("efficientnet_lite0", layers=(8, 16), device=device)
+        for device in ("cpu", "cuda")
+    }
+
     def features(device: str) -> Arrays:
-        backbone = Backbone("efficientnet_lite0", layers=(8, 16), device=device)
-        return dict(backbone.extract(images, cache=False).items())
+        return dict(networks[device].extract(images, cache=False).items())
 
     def search(device: str) -> Arrays:
         distance, index = nearest(query, bank, 5, device=device)
@@ -104,16 +117,17 @@ def paths(*, small: bool) -> Iterator[tuple[str, Callable[[str], Arrays]]]:
         return {"order": order, "radii": radius[1:]}
 
     yield "features", features
-    yield "search", search
-    yield "search without faiss", search_of_torch
+    if neighbors.has_faiss(gpu=True):
+        yield "search, faiss", search
+    yield "search, torch", search_of_torch
     yield "greedy coreset", coreset
-    detectors = [PatchCore(coreset=0.02), SPADE(layers=(8, 16), k_images=5), AnomalyDINO()]
-    for detector in detectors:
+    for detector in (PatchCore(coreset=0.02), SPADE(layers=(8, 16), k_images=5), AnomalyDINO()):
         yield type(detector).__name__, of_detector(detector, train, test)
-    yield (
-        "one step of reverse distillation",
-        of_detector(ReverseDistillation(layers=(8, 16), epochs=1, student="small"), train, test),
-    )
+    for student in (
+        ReverseDistillation(layers=(8, 16), epochs=1, student="small"),
+        ConventionalDistillation(layers=(8, 16), epochs=1),
+    ):
+        yield f"an epoch of {type(student).__name__}", of_detector(student, train, test)
 
 
 def of_detector(detector: Any, train: Features, test: Features) -> Callable[[str], Arrays]:
@@ -218,6 +232,8 @@ def checked_knn_gpu(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Search on the CPU what faiss would search on a GPU, once it is what that takes."""
     assert isinstance(resources, FakeResources)
+    import faiss
+
     assert 0 <= device < faiss.get_num_gpus()
     for rows in (query, bank):
         assert isinstance(rows, np.ndarray)
@@ -233,6 +249,8 @@ def checked_knn_gpu(
 @contextmanager
 def faked_gpu(count: int = 1) -> Iterator[list[str]]:
     """Let torch and faiss take the CPU for some GPUs; yield the names of what is then called there."""
+    import faiss
+
     calls: list[str] = []
     start = devices._start_worker
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import shutil
 import statistics
 import tempfile
@@ -14,6 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest.mock import patch
 
 from benchmarks.timing import ABSENT, Options, Row, Section, installed
 
@@ -48,7 +48,7 @@ def run(options: Options) -> Iterator[Section]:
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
         for _ in range(min(options.repeats, ROUNDS)):
             for name, way in ways.items():
-                found[name].append(alone(partial(way, Path(folder))))
+                found[name].append(alone(partial(way, Path(folder)), options.threads))
     for name, rounds in found.items():
         seconds, gigabytes, auroc = map(statistics.median, zip(*rounds, strict=True))
         ratios = [theirs[0] / ours[0] for theirs, ours in zip(rounds, found["adviz"], strict=True)]
@@ -127,12 +127,13 @@ def of_anomalib(folder: Path) -> float:
     return float(result["image_AUROC"])
 
 
-def alone(work: Callable[[], float]) -> tuple[float, float, float]:
+def alone(work: Callable[[], float], threads: int) -> tuple[float, float, float]:
     """Return the processor seconds, gigabytes at most and result of work in a fresh process."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_report, args=(work, there))
-    process.start()
+    with patch.dict(os.environ, OMP_NUM_THREADS=str(threads)):  # of all libraries
+        process.start()
     there.close()
     try:
         seconds, gigabytes, result = here.recv()
@@ -145,5 +146,11 @@ def alone(work: Callable[[], float]) -> tuple[float, float, float]:
 
 def _report(work: Callable[[], float], connection: Connection) -> None:
     result = work()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    connection.send((time.process_time(), peak, result))
+    connection.send((time.process_time(), _peak_gigabytes(), result))
+
+
+def _peak_gigabytes() -> float:
+    """Return the most memory that this process had; `resource` also counts the one that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = [one for one in status.splitlines() if one.startswith("VmHWM")]
+    return int(line.split()[1]) * 1024 / 1e9

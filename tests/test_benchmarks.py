@@ -35,6 +35,15 @@ def test_what_became_slower_is_told_by_ratios_alone(before):
     ]
 
 
+def test_a_table_that_is_gone_from_a_whole_run_is_told(before):
+    ratios = baseline.read(before, Options(threads=2))
+    other = Section("Another title")
+    assert not list(baseline.slower([other], ratios))
+    assert list(baseline.slower([other], ratios, whole=True)) == [
+        "Search, 784 queries is not measured any more"
+    ]
+
+
 def test_runs_of_other_options_are_not_compared(before, capsys):
     with pytest.raises(ValueError, match=r"'threads': 1.* got one with .*'threads': 2"):
         baseline.read(before, Options(threads=1))

@@ -15,13 +15,14 @@ def test_on_a_gpu_that_is_none_all_paths_give_what_the_cpu_gives(capsys):
     rows = [line.split("|")[1].strip() for line in capsys.readouterr().out.splitlines()[4:]]
     assert rows == [
         "features",
-        "search",
-        "search without faiss",
+        "search, faiss",
+        "search, torch",
         "greedy coreset",
         "PatchCore",
         "SPADE",
         "AnomalyDINO",
-        "one step of reverse distillation",
+        "an epoch of ReverseDistillation",
+        "an epoch of ConventionalDistillation",
     ]
 
 

@@ -75,15 +75,17 @@ class Category:
         >>> category.without([category.train.ids[3], category.train.ids[8]]).train
         Split(62 images of 224x224: 62 good)
         """
-        names = read_reasons(images) if isinstance(images, str | Path) else list(images)
         known = set(self.train.ids)
-        unknown = [name for name in names if name not in known]
+        if isinstance(images, str) and images in known:
+            raise ValueError(f"expected names in a list, or a JSON file, got the name {images!r}")
+        names = set(read_reasons(images) if isinstance(images, str | Path) else images)
+        unknown = sorted(names - known)
         if unknown:
             raise ValueError(
                 f"expected names of training images, such as {self.train.ids[0]!r}, "
                 f"{got(unknown[0], known)}"
             )
-        kept = [index for index, name in enumerate(self.train.ids) if name not in set(names)]
+        kept = [index for index, name in enumerate(self.train.ids) if name not in names]
         if not kept:
             raise ValueError(f"expected to keep a training image, got all {len(known)} left out")
         return dataclasses.replace(self, train=self.train.subset(kept))

@@ -141,9 +141,11 @@ class Detector:
 
         Exact, for the price of about one more search or fit, are DN2, SPADE, PaDiM and AnomalyDINO.
         PatchCore leaves out the bank entries of the image itself, but does not choose the others
-        anew, which scores images too high (docs/units-of-good.md says by how much): with folds it
-        does. Approximate searches are exact here. All others, and PatchCore with learned proxies
-        and SPADE with random galleries, are fitted five times.
+        anew: a small bank then scores images too high, and a large one can score some too low
+        (docs/units-of-good.md says by how much). With folds it chooses anew. The approximate
+        searches of DN2 and PatchCore are exact here; SPADE's indices keep their quantisers. All
+        others, and PatchCore with learned proxies and SPADE with random galleries, are fitted five
+        times, with options that fewer images must allow.
 
         Parameters
         ----------
@@ -184,11 +186,14 @@ class Detector:
         return self._fitted_by_folds(features, min(FOLDS, features.n_images))
 
     def _fitted_by_folds(self, features: Features, folds: int) -> Prediction:
+        options = self.get_params()
+        if "checkpoint" in options:  # it is of the training with all images
+            options["checkpoint"] = None
         predictions = []
         parts = [list(range(start, features.n_images, folds)) for start in range(folds)]
         for part in parts:
             others = np.setdiff1d(np.arange(features.n_images), part)
-            fitted = type(self)(**self.get_params())
+            fitted = type(self)(**options)
             fitted.fit(features.select(images=others.tolist()))
             predictions.append(numbered(fitted.predict(features.select(images=part)), others))
         return joined(predictions, parts)

@@ -167,10 +167,10 @@ class PaDiM(Detector):
             rest = vectors.mean(1, keepdim=True, dtype=torch.float64)
             with full_float32():
                 scatter += vectors.mT @ vectors
-            scatter -= count * (rest.mT @ rest)
+            scatter.baddbmm_(rest.mT, rest, alpha=-count)
             difference = near + rest - mean
             share = count / (before + count)
-            scatter += before * share * (difference.mT @ difference)
+            scatter.baddbmm_(difference.mT, difference, alpha=before * share)
             mean += share * difference
             del vectors  # before the next ones are made
         covariance = Covariance.of_scatter(scatter, self.epsilon, features.n_images)

@@ -105,7 +105,8 @@ class ErrorRates:
     ----------
     false_alarms: good images that are predicted anomalous; None = there was no good image.
     misses: anomalous images that are predicted good; None = there was no anomalous one.
-    optimistic: whether the threshold was set on these images: then the intervals say too little.
+    optimistic: whether the threshold was set on exactly these images, or the good ones of them:
+        then the intervals are too low. An overlap, and training images, are not noticed.
 
     Examples
     --------

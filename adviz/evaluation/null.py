@@ -65,7 +65,8 @@ class Distribution:
     def n_at_least(self, values: np.ndarray) -> np.ndarray:
         """Return how many good values are as large as each of these, or larger.
 
-        Exact where that are fewer than 10,000; else at most a 4,096th part of all too many.
+        Exact where that are fewer than 10,000; else too many by a 4,096th part of all at most, and
+        by those that equal the next smaller one that is kept.
         """
         exact = np.append(self.at_least, 0)
         place = np.searchsorted(self.values, values)  # of the first that is as large
@@ -181,7 +182,7 @@ class Null:
         -------
         (1 + how many good ones are as large) / (1 + how many there are), in the values' shape:
         above 0, and uniform over further good ones that are exchangeable with these, as far as they
-        are not equal.
+        are not equal. NaN, such as distances of images that were not segmented, stays NaN.
 
         Raises
         ------
@@ -195,12 +196,14 @@ class Null:
         np.float64(0.015)
         """
         good = self._of(of)
-        return np.asarray((1 + good.n_at_least(np.asarray(values))) / (1 + good.count))
+        values = np.asarray(values)
+        p_values = (1 + good.n_at_least(values)) / (1 + good.count)
+        return np.where(np.isnan(values), np.nan, p_values)
 
     def in_words(self, value: float, of: str = "pixels") -> str:
         """Return what a number means, with the count that it rests on.
 
-        Arguments and errors as in `p_values`.
+        Arguments and errors as in `p_values`; ValueError for NaN.
 
         Examples
         --------
@@ -210,6 +213,8 @@ class Null:
         'stranger than ... % of 64 good images'
         """
         good = self._of(of)
+        if math.isnan(value):
+            raise ValueError("expected a number, got NaN, of which nothing can be said")
         images = f"{self.n_images:,} good images"
         kinds = {"pixels": "pixels of ", "nearest patch": "patches of "}
         if of in ("score", "nearest image") or of.startswith("mean "):
@@ -217,7 +222,8 @@ class Null:
         elif of in kinds:
             what = f"{good.count:,} {kinds[of]}{images}"
         else:
-            what = f"{good.count:,} locations of {images} in {of}"
+            layer = of.removeprefix("nearest ")
+            what = f"{good.count:,} locations of {images} in {layer}"
         n_at_least = int(good.n_at_least(np.asarray(value)))
         if n_at_least == 0:
             return f"stranger than all {what}"

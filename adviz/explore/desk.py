@@ -55,7 +55,7 @@ def desk(
     units: Mapping[str, str] | None = None,
     gate: Mapping[str, float] | None = None,
     traces: CoresetTrace | Mapping[str, CoresetTrace] | None = None,
-    nulls: Null | Mapping[str, Null] | None = None,
+    nulls: Null | Mapping[str, Any] | None = None,
 ) -> Desk:
     """Lay several explorers out as one workspace: a pick in any of them moves all.
 
@@ -153,7 +153,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView, LayersView):
         units: Mapping[str, str] | None = None,
         gate: Mapping[str, float] | None = None,
         traces: CoresetTrace | Mapping[str, CoresetTrace] | None = None,
-        nulls: Null | Mapping[str, Null] | None = None,
+        nulls: Null | Mapping[str, Any] | None = None,
     ) -> None:
         # The constructors of the views take different things: theirs are done here one by one
         self._channels = dict(channels or {})
@@ -164,7 +164,7 @@ class Desk(RetrievalView, ThresholdsView, CompareView, ProView, LayersView):
         if isinstance(traces, CoresetTrace):
             traces = {next(iter(Source.of(categories, predictions).categories)): traces}
         self._traces = dict(traces or {})
-        source = Source.of(categories, predictions)  # which the explorer gets as well
+        source = Source.of(categories, predictions, nulls)  # which the explorer gets as well
         parts.add_to(source)
         options = {
             "banks": self._add_banks(source),

@@ -17,7 +17,7 @@ def results(
     categories: Category | Mapping[str, Category],
     predictions: Prediction | Mapping[str, Any],
     *,
-    nulls: Null | Mapping[str, Null] | None = None,
+    nulls: Null | Mapping[str, Any] | None = None,
 ) -> ResultsView:
     """Show what detectors found, image by image.
 
@@ -29,8 +29,9 @@ def results(
         function of no arguments that returns one: it is called when the detector is first chosen,
         and can be stopped.
     nulls: how strange good images are to a detector (`adviz.Null`), or several by the detectors'
-        names: numbers are then read out in units of good as well, and the colours of maps have
-        their middle where one good pixel of a thousand is higher.
+        names; with several categories, category's name -> such a mapping. Numbers are then read out
+        in units of good as well, and the colours of maps have their middle where one good pixel of
+        a thousand is higher.
 
     Returns
     -------

@@ -89,6 +89,8 @@ def _allocate(folder: Path, shapes: Shapes, dtype: np.dtype[Any]) -> None:
     arrays = folder / ARRAYS
     if arrays.exists():
         return
+    for done in folder.glob("*.done"):  # of arrays that are elsewhere by now
+        done.unlink()
     # Under another name until all are reserved
     unfinished = folder / f"{ARRAYS}.part"
     remove(unfinished)

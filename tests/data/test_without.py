@@ -41,6 +41,8 @@ def test_other_names_are_refused(category):
     expected = r"such as 'train/good/0.png', got 'train/god/1.png': did you mean 'train/good/1.png'"
     with pytest.raises(ValueError, match=expected):
         category.without(["train/god/1.png"])
+    with pytest.raises(ValueError, match="expected names in a list, or a JSON file, got the name"):
+        category.without("train/good/0.png")
     with pytest.raises(ValueError, match="expected to keep a training image, got all 4 left out"):
         category.without(category.train.ids)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from adviz import Features, Null, PaDiM, PatchCore, Prediction, explore
+from adviz.data import Category
 from adviz.evaluation import Distribution
 from adviz.explore.kit.facts import good_table
 
@@ -66,7 +67,7 @@ def test_a_null_alone_is_that_of_the_only_detector(category, found):
     only = {"PaDiM": predictions["PaDiM"]}
     view = explore.thresholds(category, only, nulls=nulls["PaDiM"])
     assert facts_of(view, "PaDiM")["good"]
-    with pytest.raises(ValueError, match="expected nulls by detector, of PaDiM, PatchCore"):
+    with pytest.raises(ValueError, match="expected nulls by detector, of PatchCore, PaDiM"):
         explore.retrieval(category, predictions, nulls=nulls["PaDiM"])
 
 
@@ -78,6 +79,44 @@ def test_other_nulls_are_refused(category, found):
         explore.desk(category, predictions, nulls={"PaDiM": nulls["PatchCore"]})
     with pytest.raises(TypeError, match=r"expected a Null of PaDiM.* got a Prediction"):
         explore.results(category, predictions, nulls={"PaDiM": predictions["PaDiM"]})
+
+
+def test_of_several_categories_each_has_its_own(category, found):
+    predictions, nulls = found
+    other = Category("other", category.train, category.test)
+    both = {"nut": category, "other": other}
+    only = {name: {"PaDiM": explore_copy(predictions["PaDiM"])} for name in both}
+    null = nulls["PaDiM"]
+    for flat in (null, {"PaDiM": null}):
+        with pytest.raises(ValueError, match="by category and detector, since each was fitted"):
+            explore.results(both, only, nulls=flat)
+    view = explore.results(both, only, nulls={"other": {"PaDiM": null}})
+    told = {name: view.facts["categories"][name]["detectors"]["PaDiM"]["good"] for name in both}
+    assert told["nut"] is None
+    assert told["other"]["images"] == null.n_images
+    with pytest.raises(ValueError, match="nulls of categories nut, other, got one of 'third'"):
+        explore.results(both, only, nulls={"third": {"PaDiM": null}})
+
+
+def test_explorers_of_the_same_predictions_without_nulls_stay_as_they_were(category, found):
+    predictions, nulls = found
+    fresh = {name: explore_copy(one) for name, one in predictions.items()}
+    plain = explore.results(category, fresh)
+    with_nulls = explore.results(category, fresh, nulls=nulls)
+    key = f"maps/{category.name}/PaDiM/0"
+    assert plain.source.part(key) != with_nulls.source.part(key)
+    assert facts_of(explore.results(category, fresh), "PaDiM")["good"] is None
+
+
+def test_where_nearly_all_good_pixels_are_equal_the_colours_stay(category):
+    maps = np.zeros((6, 32, 32), np.float32)
+    maps[3:, 8:14] = 2
+    one = Prediction(maps.max((1, 2)), maps, detector="mine")
+    null = Null.of(Prediction(np.zeros(4), np.zeros((4, 32, 32)), detector="mine"))
+    plain = facts_of(explore.results(category, explore_copy(one)), "mine")
+    facts = facts_of(explore.results(category, one, nulls=null), "mine")
+    assert facts["limits"] == plain["limits"]
+    assert not facts["anchored"]
 
 
 def test_of_a_prediction_that_comes_later_the_null_is_used_then(category, found):

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -200,6 +201,18 @@ def test_without_room_nothing_is_begun(backbone, split, client, tmp_path, monkey
     with pytest.raises(OSError, match=r"room for .* GB of features \(No space left.*free some"):
         backbone.extract(split, client=client, out=tmp_path / "out")
     assert names_in(tmp_path) == []
+
+
+def test_what_is_left_of_a_finished_extraction_counts_for_nothing(
+    backbone, split, serial, client, tmp_path, monkeypatch
+):
+    """As where its folder could not be removed, and `out` was by its user."""
+    monkeypatch.setattr(sharding, "remove", lambda path: None)
+    backbone.extract(split, batch_size=BATCH, client=client, out=tmp_path / "out")
+    assert complete_shards(tmp_path)
+    shutil.rmtree(tmp_path / "out")
+    features = backbone.extract(split, batch_size=BATCH, client=client, out=tmp_path / "out")
+    assert_same(features, serial)
 
 
 @pytest.fixture

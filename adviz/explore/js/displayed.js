@@ -70,7 +70,7 @@ export function pictureGiven(now, shown, width) {
     limits,
     ends: found?.ends ?? limits,
     good: meaningOf(now),
-    anchored: Boolean(found?.good?.pixels) && limits === found?.limits,
+    anchored: Boolean(found?.anchored) && limits === found?.limits,
     opacity: get("opacity"),
     fade: get("fade"),
     contour: get("contour"),

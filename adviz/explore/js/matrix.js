@@ -17,9 +17,7 @@ import { lazily } from "./memo.js";
  *   rows of the table below
  */
 
-const INTERVAL = `(${percent(CONFIDENCE)} intervals, for further images)`;
-const INTERVAL_IN_FULL = "Clopper and Pearson's interval. It holds for images that the threshold was not chosen on: "
-  + "on these, it is optimistic.";
+const INTERVAL = `(${percent(CONFIDENCE)} intervals for further images; too low if the threshold was chosen on these)`;
 const HEAD = ["", "threshold", "FP", "FN", "precision", "recall", "F1"];
 
 /**
@@ -66,7 +64,6 @@ export function matrix(change) {
       promised("missed", falseNegatives, falseNegatives + truePositives),
     ].filter(Boolean);
     words.textContent = rates.length ? [...rates, INTERVAL].join("\n") : "";
-    words.title = INTERVAL_IN_FULL;
     costBox.hidden = costs.length === 0;
     thresholds = Object.fromEntries(costs.map(({ name, threshold }) => [name, threshold]));
     for (const [name, row] of rows) {

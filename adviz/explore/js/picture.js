@@ -174,7 +174,8 @@ function words(given, pixel) {
 function meaning({ map, good, anchored, size, unit }, pixel) {
   if (!map || unit || !good?.pixels) return "";
   const said = pixel ? inUnits(good, "pixels", map[pixel[0] * size[1] + pixel[1]]) : "";
-  const middle = anchored ? "the colours' middle: than 99.9 %" : "";
+  if (!said) return anchored ? "middle of the colours: stranger than 99.9 % of good pixels" : "";
+  const middle = anchored ? "middle of the colours: than 99.9 %" : "";
   return [said, middle].filter(Boolean).join(" · ");
 }
 

@@ -68,6 +68,8 @@ export interface DetectorFacts {
   peak: boolean;
   /** How strange the good images are to the detector; null: it was not told. */
   good?: GoodFacts | null;
+  /** Whether `limits` have their middle where one good pixel of a thousand is higher. */
+  anchored?: boolean;
 }
 
 /** Numbers of good images that the detector had not learned from; null: there are none of the kind. */

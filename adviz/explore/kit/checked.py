@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from adviz.data import Category
+from adviz.evaluation import Null
 from adviz.prediction import Prediction
 
 Found = Prediction | Callable[[], Prediction]
@@ -31,6 +32,67 @@ def by_name(
     if isinstance(categories, Category):
         return {categories.name: categories}, {categories.name: predictions}
     return categories, predictions
+
+
+def nulls_by_name(
+    nulls: Null | Mapping[str, Any] | None, predictions: Mapping[str, Mapping[str, Found]]
+) -> dict[str, dict[str, Null]]:
+    """Return nulls by category and detector: of one category as for it alone, see `results`.
+
+    Raises
+    ------
+    TypeError, ValueError: as `adviz.explore.results`.
+    """
+    if nulls is None:
+        return {}
+    by_category: Mapping[str, Any] = {} if isinstance(nulls, Null) else nulls
+    if len(predictions) == 1:
+        (category,) = predictions
+        if not isinstance(by_category.get(category), Mapping):
+            by_category = {category: nulls}
+    elif isinstance(nulls, Null) or any(isinstance(each, Null) for each in nulls.values()):
+        raise ValueError(
+            "expected nulls by category and detector, since each was fitted on one category: "
+            f"of {', '.join(predictions)}, got {nulls!r}"
+        )
+    named = {}
+    for category, each in by_category.items():
+        detectors = list(predictions.get(category, {}))
+        if isinstance(each, Null):
+            if len(detectors) > 1:
+                expected = ", ".join(detectors)
+                raise ValueError(f"expected nulls by detector, of {expected}, got {each!r}")
+            each = dict.fromkeys(detectors, each)
+        named[category] = dict(each)
+    return named
+
+
+def check_nulls(
+    nulls: Mapping[str, Mapping[str, Null]], predictions: Mapping[str, Mapping[str, Found]]
+) -> None:
+    """Refuse nulls of what is not shown, and of other detectors than those that predicted.
+
+    Raises
+    ------
+    TypeError: no null.
+    ValueError: another category or detector.
+    """
+    for category, each in nulls.items():
+        if category not in predictions:
+            known = ", ".join(predictions)
+            raise ValueError(f"expected nulls of categories {known}, got one of {category!r}")
+        for detector, null in each.items():
+            if detector not in predictions[category]:
+                known = ", ".join(predictions[category])
+                raise ValueError(f"expected nulls of {known}, got one of {detector!r}")
+            if not isinstance(null, Null):
+                raise TypeError(
+                    f"expected a Null of {detector}, such as "
+                    f"Null.of(detector.predict_left_out(train)), got a {type(null).__name__}"
+                )
+            found = predictions[category][detector]
+            if isinstance(found, Prediction):
+                null.check(found)
 
 
 def check(

@@ -83,6 +83,7 @@ def detector_facts(category: Category, prediction: Prediction) -> Facts:
         "root": root_of(prediction),
         "peak": False,
         "good": None,
+        "anchored": False,
     }
     if neighbors is not None:
         facts["grid"] = [int(count) for count in neighbors.grid]
@@ -118,7 +119,8 @@ def good_facts(null: Null, searched: str) -> Facts:
 def good_table(good: Distribution) -> Facts:
     """Return ``GoodTable`` of types.d.ts: a distribution of which a browser needs little.
 
-    How many are as large is told exactly up to 50; else it is up to 2 % of them too many.
+    How many are as large is told exactly up to 50; else it is up to 2 % of them too many, and
+    above 10,000 up to another 4,096th of all.
     """
     kept = [0]
     while kept[-1] < len(good.values) - 1:

@@ -93,12 +93,10 @@ class ImageExplorer(Explorer):
         categories: Any,
         predictions: Any,
         *,
-        nulls: Null | Mapping[str, Null] | None = None,
+        nulls: Null | Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        source = Source.of(categories, predictions)
-        for name, null in _by_detector(nulls, source).items():
-            source.set_null(name, null)
+        source = Source.of(categories, predictions, nulls)
         category = next(iter(source.categories))
         detector = next(iter(source.predictions[category]))
         super().__init__(source, {"category": category, "detector": detector}, options=options)
@@ -253,23 +251,3 @@ class ImageExplorer(Explorer):
         """Return the state that an exported page begins with: at an image that it holds."""
         elsewhere = images is not None and self.image not in images
         return self.state | ({"image": images[0], "picked": []} if images and elsewhere else {})
-
-
-def _by_detector(nulls: Any, source: Source) -> dict[str, Null]:
-    """Return nulls by the names of detectors; one alone is that of the only detector."""
-    if nulls is None:
-        return {}
-    if isinstance(nulls, Null):
-        detectors = {name for each in source.predictions.values() for name in each}
-        if len(detectors) > 1:
-            raise ValueError(
-                f"expected nulls by detector, of {', '.join(sorted(detectors))}, got {nulls!r}"
-            )
-        return dict.fromkeys(detectors, nulls)
-    for name, null in dict(nulls).items():
-        if not isinstance(null, Null):
-            raise TypeError(
-                f"expected a Null of {name}, such as Null.of(detector.predict_left_out(train)), "
-                f"got a {type(null).__name__}"
-            )
-    return dict(nulls)

@@ -16,7 +16,14 @@ import numpy as np
 from adviz.data import ANOMALOUS, Category, Sample, Split
 from adviz.evaluation import Null
 from adviz.explore.kit import measures, pictures
-from adviz.explore.kit.checked import Found, by_name, check, check_prediction
+from adviz.explore.kit.checked import (
+    Found,
+    by_name,
+    check,
+    check_nulls,
+    check_prediction,
+    nulls_by_name,
+)
 from adviz.explore.kit.disagreement import compared
 from adviz.explore.kit.evidence import searched_cells, whole_images
 from adviz.explore.kit.facts import category_facts, detector_facts, good_facts, number_or_none
@@ -59,6 +66,7 @@ class Source(Parts):
     Parameters
     ----------
     categories, predictions: as for `explore.results`, by name.
+    nulls: category -> detector -> how strange good images are to it.
 
     Attributes
     ----------
@@ -66,9 +74,13 @@ class Source(Parts):
     """
 
     def __init__(
-        self, categories: Mapping[str, Category], predictions: Mapping[str, Mapping[str, Found]]
+        self,
+        categories: Mapping[str, Category],
+        predictions: Mapping[str, Mapping[str, Found]],
+        nulls: Mapping[str, Mapping[str, Null]] | None = None,
     ) -> None:
         check(categories, predictions)
+        check_nulls(nulls or {}, predictions)
         super().__init__()
         self.categories = dict(categories)
         self._predictions = {name: dict(predictions[name]) for name in categories}
@@ -76,7 +88,7 @@ class Source(Parts):
         self._given = {name: dict(predictions[name]) for name in categories}
         self._category_facts: dict[str, Facts] = {}
         self._detector_facts: dict[tuple[str, str], Facts] = {}
-        self._nulls: dict[tuple[str, str], Null] = {}
+        self._nulls = {name: dict(each) for name, each in (nulls or {}).items()}
         self._means: dict[str, np.ndarray] = {}
         self._averaging = threading.Lock()
         self._truth: tuple[str, Truth] | None = None
@@ -89,12 +101,13 @@ class Source(Parts):
         cls,
         categories: Category | Mapping[str, Category],
         predictions: Prediction | Mapping[str, Any],
+        nulls: Null | Mapping[str, Any] | None = None,
     ) -> Source:
         """Return the source of these objects: the same one as long as anything uses it.
 
         Parameters
         ----------
-        categories, predictions: as for `explore.results`.
+        categories, predictions, nulls: as for `explore.results`.
 
         Raises
         ------
@@ -102,14 +115,20 @@ class Source(Parts):
         """
         named, found = by_name(categories, predictions)
         check(named, found)
+        good = nulls_by_name(nulls, found)
         identity = tuple(
-            (name, id(category), *((detector, id(one)) for detector, one in found[name].items()))
+            (
+                name,
+                id(category),
+                *((detector, id(one)) for detector, one in found[name].items()),
+                *((detector, id(null)) for detector, null in good.get(name, {}).items()),
+            )
             for name, category in named.items()
         )
         with _sources_lock:
             source = _sources.get(identity)
             if source is None:
-                source = cls(named, found)
+                source = cls(named, found, good)
                 _sources[identity] = source
             return source
 
@@ -163,30 +182,10 @@ class Source(Parts):
                 self._detector_facts[key] = facts | self._in_units(key, prediction, facts)
             return self._detector_facts[key]
 
-    def set_null(self, detector: str, null: Null) -> None:
-        """Say beside a detector's numbers what they mean: how strange good images are to it.
-
-        The colours of its maps have their middle where one good pixel of a thousand is higher.
-
-        Raises
-        ------
-        ValueError: no such detector, or a null of another one.
-        """
-        named = [name for name, detectors in self._predictions.items() if detector in detectors]
-        if not named:
-            known = dict.fromkeys(one for each in self._predictions.values() for one in each)
-            raise ValueError(f"expected nulls of {', '.join(known)}, got one of {detector!r}")
-        for category in named:
-            found = self._predictions[category][detector]
-            if isinstance(found, Prediction):
-                null.check(found)
-            with self._lock:
-                self._nulls[category, detector] = null
-                self._detector_facts.pop((category, detector), None)
-
     def _in_units(self, key: tuple[str, str], prediction: Prediction, facts: Facts) -> Facts:
         """Return what a null adds to the facts of a detector."""
-        null = self._nulls.get(key)
+        category, detector = key
+        null = self._nulls.get(category, {}).get(detector)
         if null is None:
             return {}
         null.check(prediction)
@@ -196,11 +195,10 @@ class Source(Parts):
             return units
         middle = pixels.quantile(1 - RARE)
         low, high = facts["ends"]
-        low = min(low, middle)
-        return units | {
-            "limits": [low, 2 * middle - low],
-            "ends": [low, max(high, 2 * middle - low)],
-        }
+        if middle <= low:  # nearly all good pixels are equal: no scale has its middle there
+            return units
+        top = 2 * middle - low
+        return units | {"limits": [low, top], "ends": [low, max(high, top)], "anchored": True}
 
     def set_scale(self, category: str, detector: str, limits: Sequence[float]) -> None:
         """Let the colours of a detector's maps end at `limits`, (low, high), unless told otherwise.
@@ -209,7 +207,8 @@ class Source(Parts):
         """
         facts = self._facts_of_detector(category, detector)
         low, high = map(float, limits)
-        scale = {"limits": [low, high], "ends": [low, max(high, facts["ends"][1])]}
+        ends = [low, max(high, facts["ends"][1])]
+        scale = {"limits": [low, high], "ends": ends, "anchored": False}
         with self._lock:
             self._detector_facts[category, detector] = facts | scale
 

@@ -29,7 +29,7 @@ def retrieval(
     *,
     channels: Mapping[str, Channels] | None = None,
     units: Mapping[str, str] | None = None,
-    nulls: Null | Mapping[str, Null] | None = None,
+    nulls: Null | Mapping[str, Any] | None = None,
 ) -> RetrievalView:
     """Show what a test image, and any pixel of it, was compared with.
 
@@ -91,7 +91,7 @@ class RetrievalView(ImageExplorer):
         *,
         channels: Mapping[str, Channels] | None = None,
         units: Mapping[str, str] | None = None,
-        nulls: Null | Mapping[str, Null] | None = None,
+        nulls: Null | Mapping[str, Any] | None = None,
     ) -> None:
         self._channels = dict(channels or {})
         options = {"channels": list(self._channels), "units": dict(units or {})}

@@ -48,7 +48,7 @@ def thresholds(
     predictions: Prediction | Mapping[str, Any],
     *,
     gate: Mapping[str, float] | None = None,
-    nulls: Null | Mapping[str, Null] | None = None,
+    nulls: Null | Mapping[str, Any] | None = None,
 ) -> ThresholdsView:
     """Move the threshold of the image score, look at the errors that it makes, and tag them.
 
@@ -114,7 +114,7 @@ class ThresholdsView(ImageExplorer):
         predictions: Prediction | Mapping[str, Any],
         *,
         gate: Mapping[str, float] | None = None,
-        nulls: Null | Mapping[str, Null] | None = None,
+        nulls: Null | Mapping[str, Any] | None = None,
     ) -> None:
         # Places of the marks that were ever here: a file that holds more is not overwritten
         self._seen: set[Place] = set()
