@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import textwrap
 import time
 from datetime import date
 from pathlib import Path
@@ -110,8 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _results(head: str, minutes: float, targets: str, sections: list[Section]) -> str:
-    """Return the page of results."""
-    return "\n".join(
+    """Return the page of results, its sentences in lines of at most 120 characters."""
+    page = "\n".join(
         [
             "# Results\n",
             "Written by `python -m benchmarks --write`. How it is measured, and what it rests on: "
@@ -124,6 +125,17 @@ def _results(head: str, minutes: float, targets: str, sections: list[Section]) -
             "feature map,\nand *shares* the contributions of layers.\n",
             *map(str, sections),
         ]
+    )
+    return "\n".join(map(_wrapped, page.split("\n")))
+
+
+def _wrapped(line: str) -> str:
+    """Return a line, or what it says in several; rows of tables stay."""
+    if line.startswith("|"):
+        return line
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.fill(
+        line, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 
