@@ -47,6 +47,14 @@ def test_the_middle_of_the_colours_is_where_one_good_pixel_of_a_thousand_is_high
     assert facts_of(view, "PaDiM")["good"]["nearest"] is None  # it has no neighbours
 
 
+def test_detectors_that_are_compared_are_on_one_scale(category, found):
+    predictions, nulls = found
+    view = explore.compare(category, predictions, nulls=nulls)
+    for name, null in nulls.items():
+        middle = sum(facts_of(view, name)["limits"]) / 2
+        assert null.p_values(middle) == pytest.approx(1e-3, abs=5e-4)
+
+
 def test_without_nulls_nothing_is_said_and_with_them_also_later(category, found):
     predictions, nulls = found
     fresh = {name: explore_copy(one) for name, one in predictions.items()}

@@ -76,7 +76,10 @@ test("maps are divided by thresholds that are known", () => {
   assert.equal(divisor(NUMBERS, false), null);
   assert.equal(divisor(NO_MAP, true), null);
   assert.equal(divisor(null, true), null);
-  assert.match(scaleWords({ A: NUMBERS }, false), /own scale/);
+  assert.match(scaleWords({ A: NUMBERS }, false), /own scale.*maps$/);
+  assert.match(scaleWords({ A: NUMBERS, B: NUMBERS }, false, ["A", "B"]), /^the middle of every scale/);
+  assert.match(scaleWords({ A: NUMBERS, B: NUMBERS }, false, ["B"]), /own scale.*\(B: the middle is stranger/);
+  assert.match(scaleWords({ A: NUMBERS }, true, ["A"]), /^1 = /);
   const words = scaleWords({ A: NUMBERS, B: NO_MAP, C: null }, true);
   assert.match(words, /^1 = .*; that of B is undefined .*; that of C is being computed$/);
 });

@@ -11,6 +11,7 @@ from traitlets import Bool, Unicode
 
 from adviz import plots
 from adviz.data import Category
+from adviz.evaluation import Null
 from adviz.explore.kit.disagreement import (
     Numbers,
     highest_first,
@@ -30,7 +31,10 @@ NAN = float("nan")
 
 
 def compare(
-    categories: Category | Mapping[str, Category], predictions: Prediction | Mapping[str, Any]
+    categories: Category | Mapping[str, Category],
+    predictions: Prediction | Mapping[str, Any],
+    *,
+    nulls: Null | Mapping[str, Any] | None = None,
 ) -> CompareView:
     """Show detectors side by side, image by image, beginning where they disagree most.
 
@@ -38,6 +42,8 @@ def compare(
     ----------
     categories, predictions: as for `explore.results`; detectors, or configurations of one, by the
         names to show.
+    nulls: as for `explore.results`; all maps are on one scale then, whose middle is what one good
+        pixel of a thousand exceeds.
 
     Returns
     -------
@@ -55,7 +61,7 @@ def compare(
     >>> view.x, view.y
     ('PatchCore', 'DN2')
     """
-    return CompareView(categories, predictions)
+    return CompareView(categories, predictions, nulls=nulls)
 
 
 class CompareView(ImageExplorer):
@@ -63,8 +69,8 @@ class CompareView(ImageExplorer):
 
     Every detector's map, score, rank and verdict follow. Detectors have different units, so each
     map has its own printed scale, from percentiles over all test images, unless maps are divided by
-    their thresholds. The state is that of `ImageExplorer`, where `detector` is the one whose map
-    lies over the image, and:
+    their thresholds, or nulls tell what is rare among good pixels. The state is that of
+    `ImageExplorer`, where `detector` is the one whose map lies over the image, and:
 
     Attributes
     ----------
@@ -85,9 +91,15 @@ class CompareView(ImageExplorer):
     x = Unicode().tag(sync=True)
     y = Unicode().tag(sync=True)
 
-    def __init__(self, categories: Any, predictions: Any) -> None:
+    def __init__(
+        self,
+        categories: Any,
+        predictions: Any,
+        *,
+        nulls: Null | Mapping[str, Any] | None = None,
+    ) -> None:
         self._begins_later = False
-        super().__init__(categories, predictions)
+        super().__init__(categories, predictions, nulls=nulls)
         self._follow()
 
     def _follow(self) -> None:

@@ -325,7 +325,8 @@ export function comparePanel(frame, below) {
     if (Object.values(next).some((one) => !one.shown)) return; // the former maps stay until the next are there
     all = next;
     relative.show(now.get("relative"));
-    scales.textContent = scaleWords(numbers, now.get("relative"));
+    const anchored = Object.keys(numbers).filter((name) => now.one.detectors[name]?.anchored);
+    scales.textContent = scaleWords(numbers, now.get("relative"), anchored);
     const list = tilesOf(now, shown, all, frame.dense);
     tileNames = list.map(({ title }) => title);
     const wide = tileWidth(list.length, width);

@@ -151,10 +151,18 @@ export function divisor(numbers, relative) {
  * Says what the maps' colours mean, and which thresholds are undefined or pending.
  * @param {Record<string, Numbers | null>} numbers of all detectors
  * @param {boolean} relative
+ * @param {string[]} [anchored] detectors whose scale has its middle at what is rare among good pixels
  */
-export function scaleWords(numbers, relative) {
-  if (!relative) return "each detector on its own scale: percentiles 0.5 to 99.8 of all its maps";
-  const names = Object.keys(numbers).filter((name) => !divisor(numbers[name], true));
+export function scaleWords(numbers, relative, anchored = []) {
+  const detectors = Object.keys(numbers);
+  if (!relative && anchored.length === detectors.length) {
+    return "the middle of every scale: stranger than 99.9 % of good pixels";
+  }
+  if (!relative) {
+    const others = anchored.length ? ` (${anchored.join(", ")}: the middle is stranger than 99.9 % of good pixels)` : "";
+    return `each detector on its own scale: percentiles 0.5 to 99.8 of all its maps${others}`;
+  }
+  const names = detectors.filter((name) => !divisor(numbers[name], true));
   const pending = names.filter((name) => !numbers[name]);
   const without = names.filter((name) => numbers[name]);
   const words = ["1 = the F1-optimal threshold of its pixels"];
