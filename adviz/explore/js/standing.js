@@ -159,7 +159,9 @@ export function scaleWords(numbers, relative, anchored = []) {
     return "the middle of every scale: stranger than 99.9 % of good pixels";
   }
   if (!relative) {
-    const others = anchored.length ? ` (${anchored.join(", ")}: the middle is stranger than 99.9 % of good pixels)` : "";
+    const others = anchored.length
+      ? ` (${anchored.join(", ")}: the middle is stranger than 99.9 % of good pixels)`
+      : "";
     return `each detector on its own scale: percentiles 0.5 to 99.8 of all its maps${others}`;
   }
   const names = detectors.filter((name) => !divisor(numbers[name], true));
