@@ -270,7 +270,7 @@ export function picture(change, options = {}) {
   const peek = peekButton((hidden) => hide("button", hidden));
   const said = h("div.av-unseen", { "aria-live": "polite" });
   const scale = colourScale(change);
-  const means = h("div.av-meaning");
+  const means = h("div.av-meaning", { hidden: true });
   const node = h("div.av-picture", {}, stage, h("div.av-foot", {}, read, peek), means, said);
   if (options.scale !== false) node.append(scale.node);
 
