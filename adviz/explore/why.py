@@ -44,8 +44,7 @@ def why(
         map go from its lowest value to its highest, also where all of it is normal. With it they go
         from 0 to twice the threshold where the score is the map's maximum.
     limits: (low, high) where the colours of all maps end instead, score units.
-    nulls: as for `explore.results`; with them and without thresholds or limits, the colours are
-        those of them.
+    nulls: as for `explore.results`; where there are thresholds or limits, those set the colours.
 
     Returns
     -------
